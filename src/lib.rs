@@ -1,0 +1,1 @@
+//! Moves KubeVirt virtual machines.
