@@ -1,1 +1,9 @@
-//! Moves KubeVirt virtual machines.
+//! Moves KubeVirt virtual machines between namespaces: look, decide, act step by step, write it down, go back.
+//!
+//! The floors, from the bottom: `model` (words), `plan` (decisions, pure), `engine` (runs a graph of steps), `cluster`
+//! (the only user of the kube crate), `survey`, `steps` and `ledger` (KubeVirt on a cluster), `output` (values to
+//! text), `verbs` (front doors). A file imports only from lower floors or its own folder; `tests/architecture.rs` keeps that.
+
+pub mod engine;
+pub mod model;
+pub mod plan;

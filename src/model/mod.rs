@@ -1,0 +1,13 @@
+//! The words of the project: plain values, no effects, no decisions that need more than one of them.
+
+pub mod age;
+pub mod event;
+pub mod failure;
+pub mod finding;
+pub mod graph;
+pub mod inventory;
+pub mod journal;
+pub mod kind;
+pub mod manifest;
+pub mod names;
+pub mod quantity;
