@@ -45,20 +45,75 @@ pub enum Outcome {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "camelCase")]
 pub enum Event {
-    MoveStarted { name: String },
-    StepStarted { step: StepId, group: String, phase: Phase, title: Title },
-    StepWaiting { step: StepId, group: String, progress: Progress },
-    StepRetrying { step: StepId, group: String, cause: String, after: Duration },
-    StepDone { step: StepId, group: String, phase: Phase, title: Title, #[serde(default, skip_serializing_if = "Option::is_none")] remark: Option<String>, took: Duration },
-    StepFailed { step: StepId, group: String, title: Title, cause: String },
-    StepBlocked { step: StepId, group: String, title: Title, finding: Finding },
-    UndoStarted { step: StepId, group: String, title: Title },
-    StepUndone { step: StepId, group: String, title: Title, took: Duration },
-    UndoStuck { step: StepId, group: String, title: Title, cause: String },
-    GroupEnded { group: String, outcome: Outcome },
+    MoveStarted {
+        name: String,
+    },
+    StepStarted {
+        step: StepId,
+        group: String,
+        phase: Phase,
+        title: Title,
+    },
+    StepWaiting {
+        step: StepId,
+        group: String,
+        progress: Progress,
+    },
+    StepRetrying {
+        step: StepId,
+        group: String,
+        cause: String,
+        after: Duration,
+    },
+    StepDone {
+        step: StepId,
+        group: String,
+        phase: Phase,
+        title: Title,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        remark: Option<String>,
+        took: Duration,
+    },
+    StepFailed {
+        step: StepId,
+        group: String,
+        title: Title,
+        cause: String,
+    },
+    StepBlocked {
+        step: StepId,
+        group: String,
+        title: Title,
+        finding: Finding,
+    },
+    UndoStarted {
+        step: StepId,
+        group: String,
+        title: Title,
+    },
+    StepUndone {
+        step: StepId,
+        group: String,
+        title: Title,
+        took: Duration,
+    },
+    UndoStuck {
+        step: StepId,
+        group: String,
+        title: Title,
+        cause: String,
+    },
+    GroupEnded {
+        group: String,
+        outcome: Outcome,
+    },
     /// Something a person should know that is no failure.
-    Warning { message: String },
-    Stopping { reason: String },
+    Warning {
+        message: String,
+    },
+    Stopping {
+        reason: String,
+    },
 }
 
 /// Receives events. The engine never prints; observers do.

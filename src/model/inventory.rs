@@ -94,9 +94,7 @@ impl Rights {
     /// Whether a rule grants this verb on `resource` (`plural` or `plural/subresource`) of a group, for any name.
     pub fn allow(&self, verb: &str, group: &str, resource: &str) -> bool {
         let has = |list: &[String], item: &str| list.iter().any(|entry| entry == "*" || entry == item);
-        self.rules.iter().any(|rule| {
-            rule.names.is_empty() && has(&rule.verbs, verb) && has(&rule.groups, group) && has(&rule.resources, resource)
-        })
+        self.rules.iter().any(|rule| rule.names.is_empty() && has(&rule.verbs, verb) && has(&rule.groups, group) && has(&rule.resources, resource))
     }
 }
 
@@ -123,12 +121,7 @@ impl Place {
 
     /// The address of a namespaced object here.
     pub fn reference(&self, kind: Kind, name: &str) -> ObjectRef {
-        ObjectRef {
-            end: self.end,
-            kind,
-            namespace: kind.namespaced.then(|| self.namespace.clone()),
-            name: name.to_owned(),
-        }
+        ObjectRef { end: self.end, kind, namespace: kind.namespaced.then(|| self.namespace.clone()), name: name.to_owned() }
     }
 }
 

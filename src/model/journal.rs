@@ -38,17 +38,54 @@ pub struct Cause(pub String);
 #[serde(tag = "entry", rename_all = "camelCase")]
 pub enum Entry {
     /// The steps of this group, frozen when it starts.
-    Frozen { steps: Vec<Value> },
+    Frozen {
+        steps: Vec<Value>,
+    },
     /// The step is about to act; what undo will need is in `before`. Written before the effect.
-    Started { step: StepId, at: String, before: Value },
-    Done { step: StepId, at: String, output: Value },
-    Failed { step: StepId, at: String, cause: Cause },
-    Blocked { step: StepId, at: String, finding: Finding },
-    UndoStarted { step: StepId, at: String },
-    Undone { step: StepId, at: String },
-    Stuck { step: StepId, at: String, cause: Cause },
-    Paused { at: String },
+    Started {
+        step: StepId,
+        at: String,
+        before: Value,
+    },
+    Done {
+        step: StepId,
+        at: String,
+        output: Value,
+    },
+    Failed {
+        step: StepId,
+        at: String,
+        cause: Cause,
+    },
+    Blocked {
+        step: StepId,
+        at: String,
+        finding: Finding,
+    },
+    UndoStarted {
+        step: StepId,
+        at: String,
+    },
+    Undone {
+        step: StepId,
+        at: String,
+    },
+    Stuck {
+        step: StepId,
+        at: String,
+        cause: Cause,
+    },
+    Paused {
+        at: String,
+    },
     /// A person agreed to something that cannot be taken back: `cleanup`, `discard-target-writes`.
-    Consented { to: String, by: String, at: String },
-    TakenOver { holder: Holder, at: String },
+    Consented {
+        to: String,
+        by: String,
+        at: String,
+    },
+    TakenOver {
+        holder: Holder,
+        at: String,
+    },
 }
