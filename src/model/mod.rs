@@ -10,4 +10,5 @@ pub mod journal;
 pub mod kind;
 pub mod manifest;
 pub mod names;
+pub mod patch;
 pub mod quantity;
