@@ -86,6 +86,8 @@ pub struct Node {
     pub phase: Phase,
     pub lane: Lane,
     pub undo: UndoPolicy,
+    /// Its effect stands until the end of the move, so a resumed run looks whether it still does.
+    pub lasting: bool,
     /// The virtual machine it belongs to; empty for what several share. One group is journalled, limited, failed and undone together.
     pub group: String,
     pub title: Title,

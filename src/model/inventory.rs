@@ -70,6 +70,8 @@ pub struct ClusterSeen {
     pub stack: Stack,
     /// Feature gates of KubeVirt, as its CR lists them.
     pub kubevirt_gates: Vec<String>,
+    /// Whether the user may patch PersistentVolumes (asked by access review).
+    pub may_patch_volumes: bool,
     /// Cluster-scoped objects: volumes, classes, drivers, nodes, ...
     pub objects: Objects,
 }

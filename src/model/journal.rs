@@ -78,6 +78,10 @@ pub enum Entry {
     Paused {
         at: String,
     },
+    /// Somebody asked to go back. From here the group only goes back.
+    GoingBack {
+        at: String,
+    },
     /// A person agreed to something that cannot be taken back: `cleanup`, `discard-target-writes`.
     Consented {
         to: String,

@@ -13,12 +13,10 @@ pub enum Strategy {
     Rebind,
     /// A DataVolume in the target namespace that CDI clones across namespaces, and across classes.
     CdiClone,
-    /// Nothing was ever written to the disk, so an equal empty one is made.
-    Blank,
 }
 
 impl Strategy {
-    pub const ALL: [Self; 4] = [Self::CloneRebind, Self::Rebind, Self::CdiClone, Self::Blank];
+    pub const ALL: [Self; 3] = [Self::CloneRebind, Self::Rebind, Self::CdiClone];
 
     /// The name that flags, plans and `explain` use.
     pub fn name(self) -> &'static str {
@@ -26,7 +24,6 @@ impl Strategy {
             Self::CloneRebind => "CloneRebind",
             Self::Rebind => "Rebind",
             Self::CdiClone => "CdiClone",
-            Self::Blank => "Blank",
         }
     }
 
