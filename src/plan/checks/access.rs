@@ -1,0 +1,83 @@
+//! What could not be looked at, and so could not be checked.
+
+use super::Check;
+use crate::model::finding::{Finding, Severity};
+use crate::model::inventory::{Inventory, Look, Objects, Place};
+use crate::model::kind::{self, Kind};
+use crate::model::names::End;
+
+pub const CHECKS: &[Check] = &[
+    Check { code: "R002", title: "what safety depends on can be read", run: |seen, _| forbidden("R002", Severity::Blocking, NEEDED, seen) },
+    Check { code: "R003", title: "what warnings depend on can be read", run: |seen, _| forbidden("R003", Severity::Warning, USEFUL, seen) },
+];
+
+/// A kind at an end and what cannot be known without it.
+type Row = (End, Kind, &'static str);
+
+const NEEDED: &[Row] = &[
+    (End::Source, kind::VM, "which virtual machines there are"),
+    (End::Source, kind::VMI, "which guests are running"),
+    (End::Source, kind::CLAIM, "which disks there are"),
+    (End::Source, kind::POD, "who uses the disks"),
+    (End::Source, kind::DATA_VOLUME, "which disks are still being filled"),
+    (End::Target, kind::VM, "whether names are taken in the target"),
+    (End::Target, kind::CLAIM, "whether names of disks are taken in the target"),
+    (End::Target, kind::DATA_VOLUME, "whether names of disks are taken in the target"),
+];
+
+const USEFUL: &[Row] = &[
+    (End::Source, kind::VMIM, "whether a guest is being migrated between nodes"),
+    (End::Source, kind::VM_EXPORT, "whether an export reads the disks"),
+    (End::Source, kind::VM_CLONE, "whether a clone is under way"),
+    (End::Source, kind::VM_SNAPSHOT, "which snapshots stay behind"),
+    (End::Source, kind::VOLUME_SNAPSHOT, "which snapshots hang on a disk"),
+    (End::Source, kind::DATA_SOURCE, "whether a disk is a golden image"),
+    (End::Source, kind::QUOTA, "whether the copies fit into the source's quota"),
+    (End::Target, kind::QUOTA, "whether the machines fit into the target's quota"),
+    (End::Target, kind::LIMIT_RANGE, "whether the target's limits admit the disks"),
+    (End::Source, kind::VOLUME, "which volumes the disks are, so that only CDI can copy them and cleanup cannot prove a copy complete"),
+    (End::Source, kind::STORAGE_CLASS, "how classes bind and which driver they have"),
+    (End::Source, kind::NODE, "whether the node under a guest answers"),
+    (End::Source, kind::ATTACHMENT, "whether a disk is still attached to a node"),
+];
+
+fn forbidden(code: &str, severity: Severity, rows: &[Row], seen: &Inventory) -> Vec<Finding> {
+    rows.iter()
+        .filter_map(|(end, kind, why)| {
+            let place = place(seen, *end)?;
+            let Some(Look::Forbidden(words)) = objects(place, *kind).0.get(kind) else { return None };
+            let scope = if kind.namespaced { format!("in namespace {}", place.namespace) } else { "in the cluster".to_owned() };
+            let message = format!("you may not list {} {scope}, so it cannot be known {why}: {words}", kind.resource());
+            Some(Finding::new(severity, code, place.reference(*kind, "*"), message).hint(format!("ask for 'list' on {} {scope}", kind.resource())))
+        })
+        .collect()
+}
+
+fn place(seen: &Inventory, end: End) -> Option<&Place> {
+    match end {
+        End::Source => Some(&seen.source),
+        End::Target => seen.target.as_ref(),
+    }
+}
+
+fn objects(place: &Place, kind: Kind) -> &Objects {
+    if kind.namespaced { &place.objects } else { &place.cluster.objects }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::fixtures::{World, ask};
+
+    #[test]
+    fn blindness_blocks_where_safety_depends_on_sight() {
+        let blind = |end, kind| {
+            let seen = World::new().look(end, kind, Look::Forbidden("pods is forbidden".into())).seen();
+            let found = super::super::findings(&seen, &ask(&[]));
+            found.into_iter().map(|finding| (finding.code, finding.severity)).collect::<Vec<_>>()
+        };
+        assert_eq!(blind(End::Source, kind::POD), [("R002".to_owned(), Severity::Blocking)]);
+        assert_eq!(blind(End::Target, kind::CLAIM), [("R002".to_owned(), Severity::Blocking)]);
+        assert_eq!(blind(End::Source, kind::NODE), [("R003".to_owned(), Severity::Warning)]);
+    }
+}

@@ -1,0 +1,286 @@
+//! What speaks against moving a virtual machine in the state it is in.
+//!
+//! States are those of KubeVirt's API (`core/v1/types.go`); which of them refuse or survive a stop is read from
+//! `pkg/virt-api/rest/lifecycle.go`, `pkg/storage/admitters/vm-storage-status.go` and `pkg/virt-controller/watch/vm`.
+
+use serde_json::Value;
+
+use super::Check;
+use super::machines::{Machine, condition, condition_at, each, nearest};
+use crate::model::finding::Finding;
+use crate::model::inventory::Inventory;
+use crate::model::kind;
+use crate::model::manifest::Manifest;
+use crate::model::names::ANNOTATION_FENCE;
+use crate::plan::request::MoveRequest;
+
+pub const CHECKS: &[Check] = &[
+    Check { code: "V001", title: "every chosen machine exists", run: unknown },
+    Check { code: "V002", title: "no machine is being deleted", run: |seen, ask| each(seen, ask, deleting) },
+    Check { code: "V003", title: "no other move holds a machine", run: |seen, ask| each(seen, ask, fenced) },
+    Check { code: "V004", title: "no guest is paused", run: |seen, ask| each(seen, ask, paused) },
+    Check { code: "V005", title: "no guest is being migrated between nodes", run: |seen, ask| each(seen, ask, migrating) },
+    Check { code: "V006", title: "no snapshot or restore is under way", run: |seen, ask| each(seen, ask, snapshotting) },
+    Check { code: "V007", title: "no export is open", run: |seen, ask| each(seen, ask, exporting) },
+    Check { code: "V008", title: "no clone is under way", run: |seen, ask| each(seen, ask, cloning) },
+    Check { code: "V009", title: "no volume is being plugged, unplugged or migrated", run: |seen, ask| each(seen, ask, volumes_changing) },
+    Check { code: "V010", title: "no memory dump is under way", run: |seen, ask| each(seen, ask, dumping_memory) },
+    Check { code: "V011", title: "no start or stop is queued", run: |seen, ask| each(seen, ask, change_requested) },
+    Check { code: "V012", title: "the guest runs with what the specification says", run: |seen, ask| each(seen, ask, restart_required) },
+    Check { code: "V013", title: "no manual recovery is due", run: |seen, ask| each(seen, ask, recovery_required) },
+    Check { code: "V014", title: "finished run-once machines stay finished", run: |seen, ask| each(seen, ask, finished) },
+    Check { code: "V015", title: "snapshots stay behind", run: |seen, ask| each(seen, ask, snapshots_stay) },
+    Check { code: "V016", title: "no backup is under way", run: |seen, ask| each(seen, ask, backing_up) },
+    Check { code: "V017", title: "no machine waits to receive a live migration", run: |seen, ask| each(seen, ask, receiving) },
+    Check { code: "V018", title: "no volume is plugged into the instance alone", run: |seen, ask| each(seen, ask, instance_only_volumes) },
+    Check { code: "V019", title: "no network is plugged into the instance alone", run: |seen, ask| each(seen, ask, instance_only_networks) },
+];
+
+fn unknown(seen: &Inventory, ask: &MoveRequest) -> Vec<Finding> {
+    let source = &seen.source;
+    if !source.objects.is_listed(kind::VM) {
+        return Vec::new();
+    }
+    let missing = ask.machines.iter().filter(|name| source.objects.get(kind::VM, name).is_none());
+    missing
+        .map(|name| {
+            let finding = Finding::blocking(
+                "V001",
+                source.reference(kind::VM, name),
+                format!("there is no virtual machine \"{name}\" in namespace {}", source.namespace),
+            );
+            match nearest(name, source.objects.all(kind::VM).map(Manifest::name)) {
+                Some(near) => finding.hint(format!("did you mean \"{near}\"?")),
+                None => finding.hint(format!("list them with 'kubectl vmmove assess -n {}'", source.namespace)),
+            }
+        })
+        .collect()
+}
+
+fn deleting(machine: &Machine) -> Option<Finding> {
+    machine.vm.is_deleting().then(|| Finding::blocking("V002", machine.reference(), "the virtual machine is being deleted"))
+}
+
+fn fenced(machine: &Machine) -> Option<Finding> {
+    let fence = machine.vm.annotation(ANNOTATION_FENCE)?;
+    let holder = serde_json::from_str::<Value>(fence).ok().and_then(|fence| Some(fence.get("move")?.as_str()?.to_owned()));
+    let namespace = &machine.seen.source.namespace;
+    let finding = |who: String| Finding::blocking("V003", machine.reference(), format!("{who} holds this virtual machine and keeps it from running"));
+    Some(match holder {
+        Some(name) => finding(format!("move {name}")).hint(format!(
+            "look with 'kubectl vmmove status {name} -n {namespace}'; go on with 'kubectl vmmove resume {name} -n {namespace}' or back with 'kubectl vmmove rollback {name} -n {namespace}'"
+        )),
+        None => finding("a move that cannot be read".to_owned()).hint(format!("look with 'kubectl vmmove doctor -n {namespace}'")),
+    })
+}
+
+fn paused(machine: &Machine) -> Option<Finding> {
+    let paused = machine.is_active() && (machine.vmi.is_some_and(|vmi| condition(vmi, "Paused")) || printable(machine) == "Paused");
+    paused.then(|| {
+        Finding::blocking(
+            "V004",
+            machine.reference(),
+            "the guest is paused: it cannot shut down and would be cut off, with what it has not written lost",
+        )
+        .hint(format!("let it run with 'virtctl unpause vm {} -n {}', then plan again", machine.name(), machine.seen.source.namespace))
+    })
+}
+
+fn migrating(machine: &Machine) -> Option<Finding> {
+    let state = machine.vmi.and_then(|vmi| vmi.at("/status/migrationState"));
+    let on_its_way = state.is_some_and(|state| !flag(state, "completed") && !flag(state, "failed"));
+    let migration = machine.beside(kind::VMIM).find(|migration| {
+        migration.text("/spec/vmiName") == Some(machine.name()) && !matches!(migration.text("/status/phase"), Some("Succeeded" | "Failed"))
+    });
+    let active = machine.is_active() && (on_its_way || migration.is_some() || printable(machine) == "Migrating");
+    active.then(|| {
+        let name = migration.map_or_else(String::new, |migration| format!(" ({})", migration.name()));
+        Finding::blocking("V005", machine.reference(), format!("the guest is being migrated between nodes{name}"))
+            .hint("wait until it has arrived or cancel the migration, then plan again")
+    })
+}
+
+fn snapshotting(machine: &Machine) -> Option<Finding> {
+    let (what, name) = machine
+        .vm
+        .text("/status/snapshotInProgress")
+        .map(|name| ("snapshot", name))
+        .or_else(|| machine.vm.text("/status/restoreInProgress").map(|name| ("restore", name)))?;
+    Some(
+        Finding::blocking("V006", machine.reference(), format!("{what} {name} is under way; the virtual machine cannot be stopped meanwhile"))
+            .hint("wait until it has finished, then plan again"),
+    )
+}
+
+fn exporting(machine: &Machine) -> Option<Finding> {
+    let export = machine.beside(kind::VM_EXPORT).find(|export| {
+        let of_this = export.text("/spec/source/kind") == Some("VirtualMachine") && export.text("/spec/source/name") == Some(machine.name());
+        of_this && !matches!(export.text("/status/phase"), Some("Terminated" | "Skipped"))
+    })?;
+    Some(Finding::blocking("V007", machine.reference(), format!("export {} is open and reads its disks", export.name())).hint(format!(
+        "remove it when it is no longer needed: kubectl delete virtualmachineexport {} -n {}",
+        export.name(),
+        machine.seen.source.namespace
+    )))
+}
+
+fn cloning(machine: &Machine) -> Option<Finding> {
+    let clone = machine.beside(kind::VM_CLONE).find(|clone| {
+        let is = |side: &str| {
+            clone.text(&format!("/spec/{side}/kind")).unwrap_or("VirtualMachine") == "VirtualMachine"
+                && clone.text(&format!("/spec/{side}/name")) == Some(machine.name())
+        };
+        (is("source") || is("target")) && !matches!(clone.text("/status/phase"), Some("Succeeded" | "Failed"))
+    })?;
+    Some(
+        Finding::blocking("V008", machine.reference(), format!("clone {} of it is under way", clone.name()))
+            .hint("wait until it has finished, then plan again"),
+    )
+}
+
+fn volumes_changing(machine: &Machine) -> Option<Finding> {
+    let what = if !machine.vm.list("/status/volumeRequests").is_empty() {
+        "a volume is being plugged in or out"
+    } else if machine.vm.at("/status/volumeUpdateState/volumeMigrationState").is_some()
+        || machine.is_active() && machine.vmi.is_some_and(|vmi| condition(vmi, "VolumesChange"))
+    {
+        "its volumes are being migrated to other claims"
+    } else {
+        return None;
+    };
+    Some(Finding::blocking("V009", machine.reference(), what).hint("wait until that has finished, then plan again"))
+}
+
+fn dumping_memory(machine: &Machine) -> Option<Finding> {
+    let request = machine.vm.at("/status/memoryDumpRequest")?;
+    let phase = request.get("phase").and_then(Value::as_str).unwrap_or("Associating");
+    (!matches!(phase, "Completed" | "Failed")).then(|| {
+        Finding::blocking("V010", machine.reference(), format!("a memory dump is under way ({phase})"))
+            .hint("wait until it has finished, then plan again")
+    })
+}
+
+fn change_requested(machine: &Machine) -> Option<Finding> {
+    let action = machine.vm.list("/status/stateChangeRequests").first()?.get("action").and_then(Value::as_str).unwrap_or("change");
+    Some(
+        Finding::blocking("V011", machine.reference(), format!("a {} was asked for and is not done yet", action.to_lowercase()))
+            .hint("wait until it is done, then plan again"),
+    )
+}
+
+fn restart_required(machine: &Machine) -> Option<Finding> {
+    if !condition(machine.vm, "RestartRequired") {
+        return None;
+    }
+    let message =
+        condition_at(machine.vm, "RestartRequired").and_then(|condition| condition.get("message")).and_then(Value::as_str).unwrap_or_default();
+    let words = if message.is_empty() { String::new() } else { format!(" ({message})") };
+    Some(
+        Finding::warning(
+            "V012",
+            machine.reference(),
+            format!("the specification was changed since the guest started{words}; in the target it starts with the changes"),
+        )
+        .hint("restart it in the source first if you want to see the changes at work before the move"),
+    )
+}
+
+fn recovery_required(machine: &Machine) -> Option<Finding> {
+    condition(machine.vm, "ManualRecoveryRequired").then(|| {
+        Finding::blocking(
+            "V013",
+            machine.reference(),
+            "KubeVirt says that this virtual machine needs manual recovery after a failed volume migration",
+        )
+        .hint("put its volumes right as its condition ManualRecoveryRequired says, then plan again")
+    })
+}
+
+fn finished(machine: &Machine) -> Option<Finding> {
+    let strategy = machine.run_strategy();
+    let ended = matches!(strategy, "Once" | "RerunOnFailure") && !machine.is_active();
+    ended.then(|| {
+        Finding::info(
+            "V014",
+            machine.reference(),
+            format!("run strategy {strategy} and its run is over: the target gets Halted, because {strategy} would run it again"),
+        )
+        .hint("set the strategy in the target yourself when you want another run")
+    })
+}
+
+fn snapshots_stay(machine: &Machine) -> Option<Finding> {
+    let of_this = |snapshot: &&Manifest| snapshot.text("/spec/source/name") == Some(machine.name());
+    let names: Vec<&str> = machine.beside(kind::VM_SNAPSHOT).filter(of_this).map(Manifest::name).collect();
+    (!names.is_empty()).then(|| {
+        Finding::info(
+            "V015",
+            machine.reference(),
+            format!("snapshots stay in the source namespace and cannot be restored in the target: {}", names.join(", ")),
+        )
+        .hint("take a new snapshot in the target after the move")
+    })
+}
+
+fn backing_up(machine: &Machine) -> Option<Finding> {
+    let under_way = |object: &Manifest| {
+        object
+            .at("/status/changedBlockTracking/backupStatus")
+            .is_some_and(|backup| !flag(backup, "completed") && !flag(backup, "failed") && backup.get("endTimestamp").is_none_or(Value::is_null))
+    };
+    let active = under_way(machine.vm) || machine.is_active() && machine.vmi.is_some_and(under_way);
+    active.then(|| Finding::blocking("V016", machine.reference(), "a backup is under way").hint("wait until it has finished, then plan again"))
+}
+
+fn receiving(machine: &Machine) -> Option<Finding> {
+    (machine.run_strategy() == "WaitAsReceiver").then(|| {
+        Finding::blocking("V017", machine.reference(), "it waits to receive a live migration: its disks are not its own yet")
+            .hint("let the migration finish or give it another run strategy, then plan again")
+    })
+}
+
+fn instance_only_volumes(machine: &Machine) -> Option<Finding> {
+    let extra = instance_only(machine, "volumes", |volume| {
+        ["persistentVolumeClaim", "dataVolume", "hostDisk", "utilityVolume"].iter().any(|source| volume.get(source).is_some())
+    });
+    (!extra.is_empty()).then(|| {
+        Finding::blocking("V018", machine.reference(), format!("volumes are plugged into the running instance only and would be lost when it stops: {}", extra.join(", ")))
+            .hint(format!(
+                "keep one with 'virtctl addvolume {0} --volume-name NAME --persist -n {1}' or take it out with 'virtctl removevolume {0} --volume-name NAME -n {1}'",
+                machine.name(),
+                machine.seen.source.namespace
+            ))
+    })
+}
+
+fn instance_only_networks(machine: &Machine) -> Option<Finding> {
+    let extra = instance_only(machine, "networks", |network| network.get("multus").is_some());
+    (!extra.is_empty()).then(|| {
+        Finding::blocking(
+            "V019",
+            machine.reference(),
+            format!("networks are plugged into the running instance only and would be lost when it stops: {}", extra.join(", ")),
+        )
+        .hint("add them to the virtual machine's template or unplug them, then plan again")
+    })
+}
+
+/// Names in a list of the instance's specification that the virtual machine's template does not have.
+fn instance_only<'a>(machine: &Machine<'a>, list: &str, counts: fn(&Value) -> bool) -> Vec<&'a str> {
+    let Some(vmi) = machine.vmi.filter(|_| machine.is_active()) else { return Vec::new() };
+    let name = |entry: &'a Value| entry.get("name").and_then(Value::as_str).unwrap_or_default();
+    let known: Vec<&str> = machine.vm.list(&format!("/spec/template/spec/{list}")).iter().map(name).collect();
+    vmi.list(&format!("/spec/{list}")).iter().filter(|entry| counts(entry)).map(name).filter(|name| !known.contains(name)).collect()
+}
+
+fn printable<'a>(machine: &Machine<'a>) -> &'a str {
+    machine.vm.text("/status/printableStatus").unwrap_or_default()
+}
+
+fn flag(value: &Value, key: &str) -> bool {
+    value.get(key).and_then(Value::as_bool).unwrap_or(false)
+}
+
+#[cfg(test)]
+#[path = "vms_tests.rs"]
+mod tests;
