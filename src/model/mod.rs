@@ -1,6 +1,7 @@
 //! The words of the project: plain values, no effects, no decisions that need more than one of them.
 
 pub mod age;
+pub mod disk;
 pub mod event;
 pub mod failure;
 pub mod finding;
@@ -12,3 +13,5 @@ pub mod manifest;
 pub mod names;
 pub mod patch;
 pub mod quantity;
+pub mod vm;
+pub mod volume;

@@ -5,3 +5,4 @@ pub mod document;
 #[cfg(test)]
 pub mod fixtures;
 pub mod request;
+pub mod rewrite;
