@@ -1,0 +1,287 @@
+//! Reads templates.
+
+use serde_json::{Number, Value};
+
+use super::{Node, Part, Slice, Template, Test};
+
+/// Parses a template. Errors name the template, as kubectl does.
+pub fn parse(source: &str) -> Result<Template, String> {
+    let wrong = |why: String| format!("error parsing jsonpath {source}, {why}");
+    let pieces = pieces(source).map_err(wrong)?;
+    let mut pieces = pieces.into_iter();
+    let (parts, ended) = parts(&mut pieces);
+    if ended { Err(wrong("not in range, nothing to end".to_owned())) } else { Ok(Template { source: source.to_owned(), parts }) }
+}
+
+/// A template before its ranges are nested.
+enum Piece {
+    Path(Vec<Node>),
+    Range(Vec<Node>),
+    End,
+}
+
+/// Nests ranges; the flag says that an `{end}` stopped it.
+fn parts(pieces: &mut std::vec::IntoIter<Piece>) -> (Vec<Part>, bool) {
+    let mut list = Vec::new();
+    while let Some(piece) = pieces.next() {
+        match piece {
+            Piece::Path(path) => list.push(Part::Path(path)),
+            Piece::Range(path) => list.push(Part::Range(path, parts(pieces).0)),
+            Piece::End => return (list, true),
+        }
+    }
+    (list, false)
+}
+
+fn pieces(source: &str) -> Result<Vec<Piece>, String> {
+    let mut pieces = Vec::new();
+    let mut rest = source;
+    while let Some((text, action)) = rest.split_once('{') {
+        push_text(&mut pieces, text);
+        let mut cursor = Cursor { rest: action };
+        pieces.push(cursor.piece()?);
+        rest = cursor.rest;
+    }
+    push_text(&mut pieces, rest);
+    Ok(pieces)
+}
+
+fn push_text(pieces: &mut Vec<Piece>, text: &str) {
+    if !text.is_empty() {
+        pieces.push(Piece::Path(vec![Node::Literal(text.into())]));
+    }
+}
+
+/// The nodes of a text that stands inside an action: one side of a filter, one item of a union.
+fn inner(text: &str) -> Result<Vec<Node>, String> {
+    let closed = format!("{text}}}");
+    let mut cursor = Cursor { rest: &closed };
+    match cursor.piece()? {
+        Piece::Path(path) if cursor.rest.is_empty() => Ok(path),
+        _ => Err(format!("cannot read {text}")),
+    }
+}
+
+/// A place in the inside of an action.
+struct Cursor<'a> {
+    rest: &'a str,
+}
+
+impl<'a> Cursor<'a> {
+    /// Reads up to and with the closing brace.
+    fn piece(&mut self) -> Result<Piece, String> {
+        let mut nodes = Vec::new();
+        let (mut range, mut end) = (false, false);
+        loop {
+            let Some(next) = self.rest.chars().next().filter(|c| !matches!(c, '\n' | '\r')) else { return Err("unclosed action".to_owned()) };
+            match next {
+                '}' => break self.skip(1),
+                ' ' | '@' | '$' => self.skip(1),
+                '"' | '\'' => nodes.push(Node::Literal(self.quoted(next)?.into())),
+                '.' if self.rest.starts_with("..") => {
+                    self.skip(2);
+                    nodes.push(Node::Recursive);
+                    if self.rest.starts_with(|c: char| c.is_alphanumeric() || matches!(c, '_' | '*')) {
+                        nodes.extend(self.field());
+                    }
+                }
+                '.' => {
+                    self.skip(1);
+                    nodes.push(self.field().unwrap_or(Node::Field(String::new())));
+                }
+                '[' if self.rest.starts_with("[?(") => nodes.push(self.filter()?),
+                '[' => nodes.push(self.brackets()?),
+                '+' | '-' | '0'..='9' => nodes.push(self.number()?),
+                c if c.is_alphanumeric() || c == '_' => match self.take_while(|c| c.is_alphanumeric() || c == '_') {
+                    "true" => nodes.push(Node::Literal(true.into())),
+                    "false" => nodes.push(Node::Literal(false.into())),
+                    "range" => range = true,
+                    "end" => end = true,
+                    other => return Err(format!("unrecognized identifier {other}")),
+                },
+                c => return Err(format!("unrecognized character in action: U+{:04X} '{c}'", u32::from(c))),
+            }
+        }
+        Ok(if end {
+            Piece::End
+        } else if range {
+            Piece::Range(nodes)
+        } else {
+            Piece::Path(nodes)
+        })
+    }
+
+    fn skip(&mut self, bytes: usize) {
+        self.rest = self.rest.get(bytes..).unwrap_or_default();
+    }
+
+    fn take(&mut self, bytes: usize) -> &'a str {
+        let (taken, rest) = self.rest.split_at(bytes);
+        self.rest = rest;
+        taken
+    }
+
+    fn take_while(&mut self, wanted: impl Fn(char) -> bool) -> &'a str {
+        self.take(self.rest.find(|c| !wanted(c)).unwrap_or(self.rest.len()))
+    }
+
+    /// A field's name behind its dot: up to the next sign, where a backslash takes the sign along; nothing for nothing.
+    fn field(&mut self) -> Option<Node> {
+        let mut name = String::new();
+        while let Some(c) = self.rest.chars().next() {
+            match c {
+                '\\' => {
+                    self.skip(1);
+                    let Some(escaped) = self.rest.chars().next() else { break };
+                    name.push(escaped);
+                    self.skip(escaped.len_utf8());
+                }
+                '.' | ',' | '[' | ']' | '$' | '@' | '{' | '}' | ' ' | '\t' | '\r' | '\n' => break,
+                c => {
+                    name.push(c);
+                    self.skip(c.len_utf8());
+                }
+            }
+        }
+        match name.as_str() {
+            "" => None,
+            "*" => Some(Node::Wildcard),
+            _ => Some(Node::Field(name)),
+        }
+    }
+
+    fn quoted(&mut self, quote: char) -> Result<String, String> {
+        self.skip(1);
+        let end = closing_quote(self.rest, quote).ok_or("unterminated quoted string")?;
+        let text = unescape(self.take(end))?;
+        self.skip(1);
+        Ok(text)
+    }
+
+    fn number(&mut self) -> Result<Node, String> {
+        let text = self.take_while(|c| c.is_ascii_digit() || matches!(c, '+' | '-' | '.'));
+        let whole = text.trim_start_matches('+').parse::<i64>().ok().map(Number::from);
+        let number = whole.or_else(|| text.parse::<f64>().ok().and_then(Number::from_f64));
+        number.map(|number| Node::Literal(Value::Number(number))).ok_or_else(|| format!("cannot parse number {text}"))
+    }
+
+    fn filter(&mut self) -> Result<Node, String> {
+        self.skip("[?(".len());
+        let end = closing(self.rest, ')').ok_or("unterminated filter")?;
+        let text = self.take(end);
+        self.skip(1);
+        if !self.rest.starts_with(']') {
+            return Err("unclosed array expect ]".to_owned());
+        }
+        self.skip(1);
+        let Some(operator) = text.find(['!', '<', '>', '=']).filter(|place| *place > 0) else {
+            return Ok(Node::Filter { left: inner(text)?, test: Test::Exists, right: Vec::new() });
+        };
+        let (left, behind) = text.split_at(operator);
+        let left = inner(left)?;
+        let right = behind.trim_start_matches(['!', '<', '>', '=']);
+        let sign = &behind[..behind.len() - right.len()];
+        let right = inner(right)?;
+        let comparison = match sign {
+            "==" => Test::Equal,
+            "!=" => Test::NotEqual,
+            "<" => Test::Less,
+            "<=" => Test::LessOrEqual,
+            ">" => Test::Greater,
+            ">=" => Test::GreaterOrEqual,
+            other => return Err(format!("unrecognized filter operator {other}")),
+        };
+        Ok(Node::Filter { left, test: comparison, right })
+    }
+
+    /// `[...]`: an index, a slice, a quoted key, or several of them.
+    fn brackets(&mut self) -> Result<Node, String> {
+        self.skip(1);
+        let end = closing(self.rest, ']').ok_or("unterminated array")?;
+        let text = self.take(end);
+        self.skip(1);
+        let items = split_outside_quotes(text);
+        match items.as_slice() {
+            [one] => bracket(one.trim()),
+            several => several.iter().map(|item| bracket(item.trim()).map(|node| vec![node])).collect::<Result<_, _>>().map(Node::Union),
+        }
+    }
+}
+
+fn bracket(text: &str) -> Result<Node, String> {
+    let wrong = || format!("invalid array index {text}");
+    for quote in ['\'', '"'] {
+        if let Some(key) = text.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote)) {
+            // A dot in a key needs its backslash here too, as in kubectl.
+            return if key.is_empty() { Err(wrong()) } else { Ok(Node::Field(key.replace('\\', ""))) };
+        }
+    }
+    let number = |text: &str| if text.is_empty() { Ok(None) } else { text.parse::<i64>().map(Some).map_err(|_| wrong()) };
+    if text == "*" {
+        return Ok(Node::Slice(Slice::Between { start: None, end: None, step: None }));
+    }
+    match text.split(':').collect::<Vec<_>>().as_slice() {
+        [index] => Ok(Node::Slice(Slice::Index(number(index)?.unwrap_or(0)))),
+        [start, end] => Ok(Node::Slice(Slice::Between { start: number(start)?, end: number(end)?, step: None })),
+        [start, end, step] => Ok(Node::Slice(Slice::Between { start: number(start)?, end: number(end)?, step: number(step)? })),
+        _ => Err(wrong()),
+    }
+}
+
+/// Where a text in quotes ends: the first such quote without a backslash before it.
+fn closing_quote(text: &str, quote: char) -> Option<usize> {
+    let mut escaped = false;
+    text.char_indices().take_while(|(_, c)| *c != '\n').find_map(|(place, c)| {
+        let found = c == quote && !escaped;
+        escaped = c == '\\' && !escaped;
+        found.then_some(place)
+    })
+}
+
+/// Where the first such sign outside quotes stands.
+fn closing(text: &str, sign: char) -> Option<usize> {
+    let mut place = 0;
+    while let Some(c) = text.get(place..)?.chars().next() {
+        match c {
+            '\n' => return None,
+            '"' | '\'' => place += 1 + closing_quote(&text[place + 1..], c)? + 1,
+            c if c == sign => return Some(place),
+            c => place += c.len_utf8(),
+        }
+    }
+    None
+}
+
+fn split_outside_quotes(text: &str) -> Vec<&str> {
+    let mut items = Vec::new();
+    let mut rest = text;
+    while let Some(comma) = closing(rest, ',') {
+        items.push(&rest[..comma]);
+        rest = &rest[comma + 1..];
+    }
+    items.push(rest);
+    items
+}
+
+fn unescape(text: &str) -> Result<String, String> {
+    let mut plain = String::new();
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        if c != '\\' {
+            plain.push(c);
+            continue;
+        }
+        match chars.next() {
+            Some('n') => plain.push('\n'),
+            Some('t') => plain.push('\t'),
+            Some('r') => plain.push('\r'),
+            Some(c @ ('\\' | '"' | '\'' | '.' | '/')) => plain.push(c),
+            Some(mark @ ('x' | 'u')) => {
+                let digits: String = chars.by_ref().take(if mark == 'x' { 2 } else { 4 }).collect();
+                plain.push(u32::from_str_radix(&digits, 16).ok().and_then(char::from_u32).ok_or("invalid syntax in quoted string")?);
+            }
+            _ => return Err("invalid syntax in quoted string".to_owned()),
+        }
+    }
+    Ok(plain)
+}

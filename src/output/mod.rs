@@ -1,0 +1,16 @@
+//! Values and events to text. The only floor that prints, and it does so to writers that it is handed.
+//!
+//! It knows what things are called and how kubectl would show them; it decides nothing and asks no cluster anything.
+
+pub mod colour;
+pub mod custom_columns;
+pub mod error;
+pub mod escape;
+pub mod format;
+pub mod json;
+pub mod jsonpath;
+pub mod lines;
+pub mod name;
+pub mod stream;
+pub mod table;
+pub mod yaml;
