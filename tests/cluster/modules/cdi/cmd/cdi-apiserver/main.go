@@ -9,7 +9,6 @@ import (
 	"strconv"
 
 	snapshots "github.com/kubernetes-csi/external-snapshotter/client/v6/clientset/versioned"
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes"
 	kubescheme "k8s.io/client-go/kubernetes/scheme"
@@ -19,10 +18,8 @@ import (
 	"kubevirt.io/containerized-data-importer/pkg/apiserver"
 	cdi "kubevirt.io/containerized-data-importer/pkg/client/clientset/versioned"
 	cdischeme "kubevirt.io/containerized-data-importer/pkg/client/clientset/versioned/scheme"
-	"kubevirt.io/containerized-data-importer/pkg/controller/datavolume"
 	certwatcher "kubevirt.io/containerized-data-importer/pkg/util/cert/watcher"
 	tlswatcher "kubevirt.io/containerized-data-importer/pkg/util/tls-crypto-watch"
-	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/config"
 	"sigs.k8s.io/controller-runtime/pkg/log"
@@ -54,7 +51,7 @@ func serve(ctx context.Context, cfg *rest.Config, listen, cert, key string) erro
 
 	kube := kubernetes.NewForConfigOrDie(cfg)
 	cdiClient := cdi.NewForConfigOrDie(cfg)
-	objects, err := newObjectClient(ctx, cfg)
+	objects, err := newObjectClient(cfg)
 	if err != nil {
 		return err
 	}
@@ -89,42 +86,12 @@ func serve(ctx context.Context, cfg *rest.Config, listen, cert, key string) erro
 	return server.Start(ctx.Done())
 }
 
-// objectClient lists PersistentVolumes from a cache and asks the server for everything else:
-// the claim webhook looks volumes up by storage class, an index that no server has.
-type objectClient struct {
-	client.Client
-	volumes cache.Cache
-}
-
-func (c *objectClient) List(ctx context.Context, list client.ObjectList, opts ...client.ListOption) error {
-	if _, ok := list.(*corev1.PersistentVolumeList); ok {
-		return c.volumes.List(ctx, list, opts...)
-	}
-	return c.Client.List(ctx, list, opts...)
-}
-
-func newObjectClient(ctx context.Context, cfg *rest.Config) (client.Client, error) {
+func newObjectClient(cfg *rest.Config) (client.Client, error) {
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{kubescheme.AddToScheme, cdischeme.AddToScheme} {
 		if err := add(scheme); err != nil {
 			return nil, err
 		}
 	}
-	direct, err := client.New(cfg, client.Options{Scheme: scheme})
-	if err != nil {
-		return nil, err
-	}
-	volumes, err := cache.New(cfg, cache.Options{Scheme: scheme})
-	if err != nil {
-		return nil, err
-	}
-	if err := datavolume.CreateAvailablePersistentVolumeIndex(volumes); err != nil {
-		return nil, err
-	}
-	go func() {
-		if err := volumes.Start(ctx); err != nil {
-			klog.Fatal(err)
-		}
-	}()
-	return &objectClient{direct, volumes}, nil
+	return client.New(cfg, client.Options{Scheme: scheme})
 }
