@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::request::MoveRequest;
+use super::document::{DiskPlan, Identity, MachinePlan, Ownership, PlanEnd, PlanSpec, Power, RunField};
+use super::request::{MoveRequest, Options, Strategy};
 use crate::model::inventory::{ClusterSeen, Inventory, Look, Objects, Place, Rights, Rule, Stack};
 use crate::model::kind::{self, Kind};
 use crate::model::manifest::Manifest;
@@ -232,4 +233,46 @@ pub fn node(name: &str, ready: bool) -> Manifest {
 /// Codes of findings, for short assertions.
 pub fn codes(findings: &[crate::model::finding::Finding]) -> Vec<&str> {
     findings.iter().map(|finding| finding.code.as_str()).collect()
+}
+
+/// A plan's specification for these machines, from `shop` to `prod`.
+pub fn plan_spec(machines: Vec<MachinePlan>) -> PlanSpec {
+    let end = |namespace: &str| PlanEnd { cluster: "cluster-1".to_owned(), namespace: namespace.to_owned() };
+    PlanSpec { source: end("shop"), target: end("prod"), create_namespace: false, options: Options::default(), machines, dependents: Vec::new() }
+}
+
+/// A machine that was running under `Always` and will again.
+pub fn machine_plan(name: &str, disks: Vec<DiskPlan>) -> MachinePlan {
+    MachinePlan {
+        name: name.to_owned(),
+        uid: format!("virtualmachines-{name}"),
+        generation: 3,
+        target: name.to_owned(),
+        power: Power { running: true, field: RunField::RunStrategy, value: "Always".into(), start: true },
+        identity: Identity::default(),
+        disks,
+        revisions: Vec::new(),
+        changes: Vec::new(),
+    }
+}
+
+/// A block disk of class `fast` that nobody owns, in whole gibibytes.
+pub fn disk_plan(claim: &str, gibibytes: u64, strategy: Strategy) -> DiskPlan {
+    DiskPlan {
+        volume: claim.to_owned(),
+        claim: claim.to_owned(),
+        claim_uid: format!("persistentvolumeclaims-{claim}"),
+        target_claim: claim.to_owned(),
+        request: format!("{gibibytes}Gi"),
+        capacity: gibibytes << 30,
+        class: Some("fast".to_owned()),
+        target_class: Some("fast".to_owned()),
+        volume_mode: "Block".to_owned(),
+        access_modes: vec!["ReadWriteOnce".to_owned()],
+        persistent_volume: Some(format!("pv-{claim}")),
+        ownership: Ownership::Nobody,
+        strategy,
+        why: "because".to_owned(),
+        rejected: Vec::new(),
+    }
 }

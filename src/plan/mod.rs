@@ -1,8 +1,13 @@
 //! Decisions: what moves, how, in which order, and what speaks against it. Pure, never async.
 
+pub mod answers;
 pub mod checks;
+pub mod compare;
 pub mod document;
 #[cfg(test)]
 pub mod fixtures;
+pub mod needs;
+pub mod quota;
+pub mod rbac;
 pub mod request;
 pub mod rewrite;
