@@ -4,6 +4,7 @@
 //! (the only user of the kube crate), `survey`, `steps` and `ledger` (KubeVirt on a cluster), `output` (values to
 //! text), `verbs` (front doors). A file imports only from lower floors or its own folder; `tests/architecture.rs` keeps that.
 
+pub mod cluster;
 pub mod engine;
 pub mod model;
 pub mod output;

@@ -33,3 +33,67 @@ pub fn tail(rng: &dyn Rng) -> String {
         })
         .collect()
 }
+
+/// The computer's clock. In tests it follows tokio's paused time.
+#[derive(Clone, Copy, Debug)]
+pub struct System {
+    start: tokio::time::Instant,
+}
+
+impl System {
+    /// A clock whose `elapsed` counts from now.
+    pub fn new() -> Self {
+        Self { start: tokio::time::Instant::now() }
+    }
+}
+
+impl Default for System {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[allow(clippy::disallowed_methods)] // The one place that may ask the computer.
+impl Clock for System {
+    fn elapsed(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    fn now(&self) -> jiff::Timestamp {
+        jiff::Timestamp::now()
+    }
+
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        Box::pin(tokio::time::sleep(duration))
+    }
+}
+
+/// Chance from the operating system, by way of the keys that the standard library's hash maps start from.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemRng;
+
+impl Rng for SystemRng {
+    fn next(&self) -> u64 {
+        use std::hash::{BuildHasher, Hasher};
+        std::hash::RandomState::new().build_hasher().finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tails_differ_and_read_well() {
+        let (one, other) = (tail(&SystemRng), tail(&SystemRng));
+        assert_ne!(one, other);
+        assert!(one.chars().all(|c| c.is_ascii_alphanumeric() && !"aeiou013".contains(c)), "{one}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_system_clock_follows_paused_time() {
+        let clock = System::new();
+        clock.sleep(Duration::from_secs(60)).await;
+        assert!(clock.elapsed() >= Duration::from_secs(60));
+    }
+}

@@ -1,0 +1,306 @@
+//! One request to the API: time limit, retries of reads, warnings, and errors in plain words.
+//!
+//! Reads are repeated when the server asks for it or the connection breaks. Writes never are: only the caller knows how to
+//! find out whether the first one took effect.
+
+use std::collections::{BTreeSet, HashMap};
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use futures::future::{Either, select};
+use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, RETRY_AFTER};
+use http::{Method, Request, Response};
+use kube::client::{Body, Client};
+use serde_json::Value;
+
+use super::error::{ApiError, Reason};
+use super::wait::{Topic, Watching};
+use crate::engine::clock::{Clock, Rng, SystemRng};
+
+/// How long a request may take, unless `--request-timeout` says otherwise. The server itself gives up after 60 s
+/// (kubernetes/apiserver `--request-timeout`), and its words are better than ours.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(70);
+/// How often a read is tried in all.
+const ATTEMPTS: u32 = 5;
+/// How long the pauses of one read may be together.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub(super) const JSON: &str = "application/json";
+
+/// A connection to one cluster as one user. Cheap to clone.
+#[derive(Clone)]
+pub struct Cluster(Arc<Inner>);
+
+struct Inner {
+    client: Client,
+    server: String,
+    namespace: String,
+    timeout: Option<Duration>,
+    clock: Arc<dyn Clock>,
+    rng: Arc<dyn Rng>,
+    warnings: Mutex<Warnings>,
+    topics: Mutex<HashMap<Topic, Weak<Watching>>>,
+}
+
+/// Warnings that nobody took yet, and all there ever were: each is told once.
+#[derive(Default)]
+struct Warnings {
+    fresh: Vec<String>,
+    told: BTreeSet<String>,
+}
+
+/// What is sent.
+pub(super) struct Call {
+    pub method: Method,
+    /// Path and query.
+    pub path: String,
+    /// Content type and body.
+    pub content: Option<(&'static str, Value)>,
+    pub accept: &'static str,
+    /// Whether it changes nothing, and so may be sent again.
+    pub is_read: bool,
+}
+
+impl Call {
+    pub(super) fn new(method: Method, path: impl Into<String>) -> Self {
+        Self { is_read: method == Method::GET, method, path: path.into(), content: None, accept: JSON }
+    }
+
+    pub(super) fn content(mut self, content_type: &'static str, body: Value) -> Self {
+        self.content = Some((content_type, body));
+        self
+    }
+
+    pub(super) fn accept(mut self, accept: &'static str) -> Self {
+        self.accept = accept;
+        self
+    }
+
+    /// Says that this is a question, though it is a POST.
+    pub(super) fn question(mut self) -> Self {
+        self.is_read = true;
+        self
+    }
+
+    pub(super) fn request<B: From<Vec<u8>>>(&self) -> Result<Request<B>, ApiError> {
+        let mut request = Request::builder().method(self.method.clone()).uri(&self.path).header(ACCEPT, self.accept);
+        let mut bytes = Vec::new();
+        if let Some((content_type, body)) = &self.content {
+            request = request.header(CONTENT_TYPE, *content_type);
+            bytes = body.to_string().into_bytes();
+        }
+        request.body(B::from(bytes)).map_err(|error| ApiError::new(Reason::Other, 0, format!("the request {} cannot be made: {error}", self.path)))
+    }
+}
+
+/// What came back: the body and what the server wants the user to know.
+pub(super) struct Answer {
+    pub body: Value,
+    pub warnings: Vec<String>,
+}
+
+impl Cluster {
+    pub(super) fn new(client: Client, server: String, timeout: Option<Duration>, clock: Arc<dyn Clock>) -> Self {
+        let timeout = timeout.or(Some(REQUEST_TIMEOUT)).filter(|limit| !limit.is_zero());
+        let namespace = client.default_namespace().to_owned();
+        let (warnings, topics) = (Mutex::default(), Mutex::default());
+        Self(Arc::new(Inner { client, server, namespace, timeout, clock, rng: Arc::new(SystemRng), warnings, topics }))
+    }
+
+    /// A cluster behind a service in this process instead of a socket, for tests and the sandbox.
+    pub fn from_service<S, B>(service: S, namespace: &str, clock: Arc<dyn Clock>) -> Self
+    where
+        S: tower::Service<Request<Body>, Response = Response<B>> + Send + 'static,
+        S::Future: Send + 'static,
+        S::Error: Into<tower::BoxError>,
+        B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
+        B::Error: Into<tower::BoxError>,
+    {
+        Self::new(Client::new(service, namespace), "in-process".to_owned(), None, clock)
+    }
+
+    /// The namespace of the context, where no `-n` says otherwise.
+    pub fn default_namespace(&self) -> &str {
+        &self.0.namespace
+    }
+
+    /// The server's address as messages name it: `host:port`.
+    pub fn server(&self) -> &str {
+        &self.0.server
+    }
+
+    /// Whether both are one connection (and so one cluster and one user).
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// What the server warned of since the last call, each sentence once per connection.
+    pub fn warnings(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.warnings.lock().unwrap_or_else(PoisonError::into_inner).fresh)
+    }
+
+    pub(super) fn remember(&self, warnings: Vec<String>) {
+        let mut all = self.0.warnings.lock().unwrap_or_else(PoisonError::into_inner);
+        for warning in warnings {
+            if all.told.insert(warning.clone()) {
+                all.fresh.push(warning);
+            }
+        }
+    }
+
+    pub(super) fn client(&self) -> &Client {
+        &self.0.client
+    }
+
+    pub(super) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.0.clock
+    }
+
+    pub(super) fn topics(&self) -> &Mutex<HashMap<Topic, Weak<Watching>>> {
+        &self.0.topics
+    }
+
+    /// Between three and five quarters of a pause, so that many callers do not come back together.
+    pub(super) fn jitter(&self, pause: Duration) -> Duration {
+        let percent = u32::try_from(self.0.rng.next() % 51).unwrap_or_default();
+        pause * (75 + percent) / 100
+    }
+
+    /// Sends a request; a read again when that may help. The answer's warnings are collected for [`Cluster::warnings`].
+    pub(super) async fn call(&self, call: &Call) -> Result<Value, ApiError> {
+        let answer = self.call_aloud(call).await?;
+        self.remember(answer.warnings);
+        Ok(answer.body)
+    }
+
+    /// As [`Cluster::call`], with the warnings handed back.
+    pub(super) async fn call_aloud(&self, call: &Call) -> Result<Answer, ApiError> {
+        let (mut attempt, mut waited) = (1, Duration::ZERO);
+        loop {
+            let error = match self.once(call).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            let pause = error.retry_after.unwrap_or_else(|| self.jitter(Duration::from_millis(250) * 2_u32.pow(attempt - 1)));
+            if !call.is_read || !is_worth_repeating(&error) || attempt >= ATTEMPTS || waited + pause > PATIENCE {
+                return Err(error);
+            }
+            tracing::debug!(path = call.path, code = error.code, attempt, "reading again in {pause:?}");
+            self.0.clock.sleep(pause).await;
+            (attempt, waited) = (attempt + 1, waited + pause);
+        }
+    }
+
+    async fn once(&self, call: &Call) -> Result<Answer, ApiError> {
+        let exchange = pin!(self.exchange(call));
+        let Some(limit) = self.0.timeout else { return exchange.await };
+        match select(exchange, self.0.clock.sleep(limit)).await {
+            Either::Left((answer, _)) => answer,
+            Either::Right(((), _)) => Err(ApiError::no_answer(&self.0.server, limit)),
+        }
+    }
+
+    async fn exchange(&self, call: &Call) -> Result<Answer, ApiError> {
+        let unreached = |error: kube::Error| ApiError::of_client(&error, &self.0.server);
+        let response = self.0.client.send(call.request::<Body>()?).await.map_err(unreached)?;
+        let (head, body) = response.into_parts();
+        let body = body.collect_bytes().await.map_err(unreached)?;
+        tracing::debug!(method = %call.method, path = call.path, status = head.status.as_u16(), "request");
+        if !head.status.is_success() {
+            return Err(ApiError::of_answer(head.status, &body, retry_after(&head.headers)));
+        }
+        let warnings = head.headers.get_all("warning").iter().filter_map(|value| warning_text(value.to_str().ok()?)).collect();
+        let value = if body.is_empty() { Value::Null } else { serde_json::from_slice(&body).unwrap_or(Value::Null) };
+        if value.is_null() && call.method == Method::GET {
+            return Err(ApiError::new(Reason::Other, head.status.as_u16(), format!("the server's answer to {} is no JSON", call.path)));
+        }
+        Ok(Answer { body: value, warnings })
+    }
+}
+
+/// A read is repeated on 429, 503 and 504, and when the connection broke; a refused connection is told at once.
+fn is_worth_repeating(error: &ApiError) -> bool {
+    matches!(error.code, 429 | 503 | 504) || (error.code == 0 && error.reason == Reason::Timeout)
+}
+
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
+}
+
+/// The sentence of a `Warning: 299 - "..."` header (RFC 7234 §5.5).
+fn warning_text(header: &str) -> Option<String> {
+    let quoted = header.strip_prefix("299 ")?.split_once('"')?.1;
+    let mut text = String::new();
+    let mut characters = quoted.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '"' => return Some(text),
+            '\\' => text.extend(characters.next()),
+            other => text.push(other),
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::json;
+
+    use super::*;
+    use crate::cluster::objects::Dry;
+    use crate::cluster::scripted::{Reply, in_turn};
+    use crate::model::kind;
+    use crate::model::manifest::Manifest;
+
+    fn busy() -> Reply {
+        Reply::status(429, "TooManyRequests", "try again").header("retry-after", "3")
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_read_is_repeated_when_the_server_says_when() {
+        let (cluster, log) =
+            in_turn(vec![busy(), Reply::status(503, "ServiceUnavailable", "x"), Reply::Break, Reply::ok(json!({"gitVersion": "v1"}))]);
+        assert_eq!(cluster.raw("/version").await.unwrap(), json!({"gitVersion": "v1"}));
+        assert_eq!(log.len(), 4);
+        assert!(cluster.clock().elapsed() >= Duration::from_secs(3));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_read_is_not_repeated_for_ever() {
+        let (cluster, log) = in_turn(vec![]);
+        assert_eq!(cluster.raw("/version").await.unwrap_err().reason, Reason::Timeout);
+        assert_eq!(log.len(), 5);
+        let (cluster, log) = in_turn(vec![Reply::status(429, "TooManyRequests", "x").header("retry-after", "600")]);
+        assert_eq!(cluster.raw("/version").await.unwrap_err().retry_after, Some(Duration::from_secs(600)));
+        assert_eq!(log.len(), 1, "ten minutes are for the caller to wait or not");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_write_is_sent_once_whatever_comes_of_it() {
+        for (reply, reason, unknown) in [
+            (busy(), Reason::TooManyRequests, false),
+            (Reply::status(504, "Timeout", "x"), Reason::Timeout, true),
+            (Reply::Break, Reason::Timeout, true),
+        ] {
+            let (cluster, log) = in_turn(vec![reply]);
+            let error = cluster.create(&Manifest::new(kind::CONFIG_MAP, "shop", "a"), Dry::No).await.unwrap_err();
+            assert_eq!((error.reason, error.may_have_happened(), log.len()), (reason, unknown, 1));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_request_waits_for_ever() {
+        let (cluster, _) = in_turn(vec![Reply::Silence]);
+        let error = cluster.create(&Manifest::new(kind::CONFIG_MAP, "shop", "a"), Dry::No).await.unwrap_err();
+        assert_eq!(error.message, "Unable to connect to the server: in-process did not answer within 70s");
+        assert!(error.may_have_happened());
+    }
+
+    #[test]
+    fn the_words_of_a_warning_are_unquoted() {
+        assert_eq!(warning_text(r#"299 - "unknown field \"spec.x\"""#).unwrap(), r#"unknown field "spec.x""#);
+        assert_eq!(warning_text("199 - \"not ours\""), None);
+    }
+}

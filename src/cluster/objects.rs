@@ -1,0 +1,325 @@
+//! Objects: read, make, change and delete them, as the lossless JSON they are.
+//!
+//! A write is sent once. Changes are conditional: JSON patches with tests, deletes with preconditions.
+
+use http::Method;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::{Map, Value, json};
+
+use super::call::{Call, Cluster, JSON};
+use super::error::{ApiError, Reason};
+use crate::model::kind::{self, Kind};
+use crate::model::manifest::Manifest;
+use crate::model::names::ObjectRef;
+
+pub use crate::model::patch::PatchOp;
+
+/// Who the server records as having changed a field.
+const FIELD_MANAGER: &str = "kubectl-vmmove";
+/// How many objects a page of a list has, as kubectl asks.
+const PAGE: &str = "500";
+/// What may stand in a path or query as it is (RFC 3986, unreserved).
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+pub(super) const METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
+const METADATA_LIST: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
+
+/// Whether the server only tries.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Dry {
+    #[default]
+    No,
+    Server,
+}
+
+/// What must still be true of an object that is deleted.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Guard {
+    pub uid: Option<String>,
+    pub resource_version: Option<String>,
+}
+
+/// What happens to what the deleted object owns.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Propagation {
+    Background,
+    Foreground,
+    Orphan,
+}
+
+impl Cluster {
+    /// The object, or `None` when there is none (or the server does not serve its kind).
+    pub async fn get(&self, object: &ObjectRef) -> Result<Option<Manifest>, ApiError> {
+        match self.call(&Call::new(Method::GET, path_of(object))).await {
+            Ok(value) => Ok(Some(Manifest(value))),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// All objects of a kind, in one namespace or in all, in pages. `NotFound` means that the server does not serve the kind.
+    pub async fn list(&self, kind: Kind, namespace: Option<&str>, label_selector: Option<&str>) -> Result<Vec<Manifest>, ApiError> {
+        self.pages(kind, namespace, &[("labelSelector", label_selector.unwrap_or_default())], JSON).await
+    }
+
+    /// As [`Cluster::list`], but metadata only: what Secrets hold is never asked for.
+    pub async fn list_metadata(&self, kind: Kind, namespace: Option<&str>, label_selector: Option<&str>) -> Result<Vec<Manifest>, ApiError> {
+        self.pages(kind, namespace, &[("labelSelector", label_selector.unwrap_or_default())], METADATA_LIST).await
+    }
+
+    /// The events about one object, by its UID.
+    pub async fn events_about(&self, namespace: &str, uid: &str) -> Result<Vec<Manifest>, ApiError> {
+        self.pages(kind::EVENT, Some(namespace), &[("fieldSelector", &format!("involvedObject.uid={uid}"))], JSON).await
+    }
+
+    /// What the server says at a path that is no object, such as `/version`.
+    pub async fn raw(&self, path: &str) -> Result<Value, ApiError> {
+        self.call(&Call::new(Method::GET, path)).await
+    }
+
+    /// Creates an object in the namespace that it names. Unknown fields are refused.
+    pub async fn create(&self, manifest: &Manifest, dry: Dry) -> Result<Manifest, ApiError> {
+        let path = collection(known(manifest)?, manifest.api_version(), manifest.namespace());
+        self.write(&Call::new(Method::POST, write_path(&path, dry)).content(JSON, manifest.0.clone()), dry).await
+    }
+
+    /// Replaces an object; with a resource version in the manifest only if it is still that one.
+    pub async fn replace(&self, manifest: &Manifest, dry: Dry) -> Result<Manifest, ApiError> {
+        let collection = collection(known(manifest)?, manifest.api_version(), manifest.namespace());
+        let path = format!("{collection}/{}", encode(manifest.name()));
+        self.write(&Call::new(Method::PUT, write_path(&path, dry)).content(JSON, manifest.0.clone()), dry).await
+    }
+
+    /// Applies a JSON patch, all of it or none. [`Reason::TestFailed`] when a test did not hold.
+    pub async fn patch(&self, object: &ObjectRef, ops: &[PatchOp], dry: Dry) -> Result<Manifest, ApiError> {
+        let body = serde_json::to_value(ops)
+            .map_err(|error| ApiError::new(Reason::Other, 0, format!("the patch of {object} cannot be written: {error}")))?;
+        let call = Call::new(Method::PATCH, write_path(&path_of(object), dry)).content("application/json-patch+json", body);
+        self.write(&call, dry).await.map_err(|error| told_apart(error, ops))
+    }
+
+    /// Applies a JSON merge patch.
+    pub async fn merge(&self, object: &ObjectRef, patch: &Value, dry: Dry) -> Result<Manifest, ApiError> {
+        let call = Call::new(Method::PATCH, write_path(&path_of(object), dry)).content("application/merge-patch+json", patch.clone());
+        self.write(&call, dry).await
+    }
+
+    /// Asks for the deletion of an object that is still as the guard says. One that is not there is deleted already.
+    pub async fn delete(&self, object: &ObjectRef, guard: &Guard, propagation: Propagation, dry: Dry) -> Result<(), ApiError> {
+        let mut preconditions = Map::new();
+        preconditions.extend(guard.uid.clone().map(|uid| ("uid".to_owned(), uid.into())));
+        preconditions.extend(guard.resource_version.clone().map(|version| ("resourceVersion".to_owned(), version.into())));
+        let propagation = match propagation {
+            Propagation::Background => "Background",
+            Propagation::Foreground => "Foreground",
+            Propagation::Orphan => "Orphan",
+        };
+        let mut options = json!({"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": propagation, "preconditions": preconditions});
+        if dry == Dry::Server {
+            options["dryRun"] = json!(["All"]);
+        }
+        match self.call(&Call::new(Method::DELETE, path_of(object)).content(JSON, options)).await {
+            Err(error) if !error.is_not_found() => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Calls one of KubeVirt's verbs on a virtual machine (`start`, `stop`) or its instance (`unpause`).
+    ///
+    /// Source: kubevirt/kubevirt `pkg/virt-api/api.go`, group `subresources.kubevirt.io/v1`.
+    pub async fn put_subresource(&self, object: &ObjectRef, subresource: &str, body: &Value) -> Result<(), ApiError> {
+        let collection = collection(object.kind, "subresources.kubevirt.io/v1", object.namespace.as_deref());
+        let path = format!("{collection}/{}/{subresource}", encode(&object.name));
+        self.call(&Call::new(Method::PUT, path).content(JSON, body.clone())).await.map(|_| ())
+    }
+
+    /// A write whose answer is the object. In a dry run, a warning about a field that would be dropped is an error.
+    async fn write(&self, call: &Call, dry: Dry) -> Result<Manifest, ApiError> {
+        let answer = self.call_aloud(call).await?;
+        let lost = |warning: &&String| warning.contains("unknown field") || warning.contains("duplicate field");
+        match answer.warnings.iter().find(lost) {
+            Some(warning) if dry == Dry::Server => Err(ApiError::new(Reason::Invalid, 400, warning.clone())),
+            _ => {
+                self.remember(answer.warnings);
+                Ok(Manifest(answer.body))
+            }
+        }
+    }
+
+    /// A list page by page; from the start and in one piece when the pages went stale on the way.
+    async fn pages(&self, kind: Kind, namespace: Option<&str>, query: &[(&str, &str)], accept: &'static str) -> Result<Vec<Manifest>, ApiError> {
+        let path = collection(kind, &kind.api_version(), namespace);
+        let mut items = Vec::new();
+        let (mut limit, mut token) = (PAGE, String::new());
+        loop {
+            let page: Vec<_> = query.iter().copied().chain([("limit", limit), ("continue", token.as_str())]).collect();
+            let answer = match self.call(&Call::new(Method::GET, with_query(&path, &page)).accept(accept)).await {
+                Err(error) if error.reason == Reason::Gone && !token.is_empty() => {
+                    (limit, token) = ("", String::new());
+                    items.clear();
+                    continue;
+                }
+                other => other?,
+            };
+            let mut list = Manifest(answer);
+            list.text("/metadata/continue").unwrap_or_default().clone_into(&mut token);
+            if let Some(Value::Array(found)) = list.remove("/items") {
+                items.extend(found.into_iter().map(|item| named(item, kind)));
+            }
+            if token.is_empty() {
+                return Ok(items);
+            }
+        }
+    }
+}
+
+/// An item of a list with the `apiVersion` and `kind` that the server leaves out (or gives as PartialObjectMetadata).
+fn named(item: Value, kind: Kind) -> Manifest {
+    let mut manifest = Manifest(item);
+    manifest.set("/apiVersion", kind.api_version().into());
+    manifest.set("/kind", kind.kind.into());
+    manifest
+}
+
+fn known(manifest: &Manifest) -> Result<Kind, ApiError> {
+    manifest.kind().ok_or_else(|| {
+        let text = format!("the tool does not know objects of kind {} in {}", manifest.kind_name(), manifest.api_version());
+        ApiError::new(Reason::Other, 0, text)
+    })
+}
+
+/// A patch that does not apply is answered with 422 and no causes, unlike an object that admission or validation refuses.
+///
+/// Source: kubernetes/apiserver `pkg/endpoints/handlers/patch.go` (applyJSPatch) with apimachinery's NewGenericServerResponse.
+fn told_apart(error: ApiError, ops: &[PatchOp]) -> ApiError {
+    let tested = ops.iter().any(|op| matches!(op, PatchOp::Test(..)));
+    if error.code == 422 && tested && error.causes.is_empty() { ApiError { reason: Reason::TestFailed, ..error } } else { error }
+}
+
+/// The path of the objects of a kind, in a namespace or in all of them.
+pub(super) fn collection(kind: Kind, api_version: &str, namespace: Option<&str>) -> String {
+    let root = if api_version.contains('/') { "apis" } else { "api" };
+    match namespace.filter(|_| kind.namespaced) {
+        Some(namespace) => format!("/{root}/{api_version}/namespaces/{}/{}", encode(namespace), kind.plural),
+        None => format!("/{root}/{api_version}/{}", kind.plural),
+    }
+}
+
+fn path_of(object: &ObjectRef) -> String {
+    format!("{}/{}", collection(object.kind, &object.kind.api_version(), object.namespace.as_deref()), encode(&object.name))
+}
+
+fn write_path(path: &str, dry: Dry) -> String {
+    let dry = if dry == Dry::Server { "All" } else { "" };
+    with_query(path, &[("fieldManager", FIELD_MANAGER), ("fieldValidation", "Strict"), ("dryRun", dry)])
+}
+
+/// A path with those query parameters that are not empty.
+pub(super) fn with_query(path: &str, query: &[(&str, &str)]) -> String {
+    let pairs: Vec<String> = query.iter().filter(|(_, value)| !value.is_empty()).map(|(key, value)| format!("{key}={}", encode(value))).collect();
+    if pairs.is_empty() { path.to_owned() } else { format!("{path}?{}", pairs.join("&")) }
+}
+
+fn encode(text: &str) -> impl std::fmt::Display + '_ {
+    utf8_percent_encode(text, ENCODED)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::cluster::scripted::{Reply, in_turn};
+    use crate::model::names::End;
+
+    fn vm() -> ObjectRef {
+        ObjectRef::namespaced(End::Source, kind::VM, "shop", "db-1")
+    }
+
+    #[tokio::test]
+    async fn an_object_is_there_or_is_not() {
+        let (cluster, log) = in_turn(vec![Reply::ok(json!({"metadata": {"name": "db-1"}})), Reply::status(404, "NotFound", "x")]);
+        assert_eq!(cluster.get(&vm()).await.unwrap().unwrap().name(), "db-1");
+        assert_eq!(cluster.get(&vm()).await.unwrap(), None);
+        assert_eq!((log.all()[0].method.as_str(), log.all()[0].path.as_str()), ("GET", "/apis/kubevirt.io/v1/namespaces/shop/virtualmachines/db-1"));
+    }
+
+    #[tokio::test]
+    async fn a_list_is_read_page_by_page_and_its_items_say_what_they_are() {
+        let (cluster, log) = in_turn(vec![
+            Reply::ok(json!({"metadata": {"continue": "two="}, "items": [{"metadata": {"name": "a"}}]})),
+            Reply::ok(json!({"metadata": {}, "items": [{"metadata": {"name": "b"}}]})),
+        ]);
+        let claims = cluster.list(kind::CLAIM, Some("shop"), Some("app=db")).await.unwrap();
+        assert_eq!(claims.iter().map(Manifest::name).collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!((claims[0].kind_name(), claims[0].api_version()), ("PersistentVolumeClaim", "v1"));
+        assert_eq!(log.all()[0].query, "labelSelector=app%3Ddb&limit=500");
+        assert_eq!(log.all()[1].query, "labelSelector=app%3Ddb&limit=500&continue=two%3D");
+    }
+
+    #[tokio::test]
+    async fn a_list_whose_pages_went_stale_is_read_again_in_one_piece() {
+        let (cluster, log) = in_turn(vec![
+            Reply::ok(json!({"metadata": {"continue": "x"}, "items": [{"metadata": {"name": "a"}}]})),
+            Reply::status(410, "Expired", "too old"),
+            Reply::list(vec![json!({"metadata": {"name": "a"}}), json!({"metadata": {"name": "b"}})]),
+        ]);
+        assert_eq!(cluster.list(kind::NODE, None, None).await.unwrap().len(), 2);
+        assert_eq!(log.all()[2].query, "");
+    }
+
+    #[tokio::test]
+    async fn secrets_are_listed_without_what_they_hold() {
+        let (cluster, log) = in_turn(vec![Reply::list(vec![json!({"kind": "PartialObjectMetadata", "metadata": {"name": "login"}})])]);
+        assert_eq!(cluster.list_metadata(kind::SECRET, Some("shop"), None).await.unwrap()[0].kind_name(), "Secret");
+        assert!(log.all()[0].headers["accept"].to_str().unwrap().contains("as=PartialObjectMetadataList"));
+    }
+
+    #[tokio::test]
+    async fn a_patch_that_lost_the_race_is_told_from_one_that_is_refused() {
+        let race = || Reply::status(422, "Invalid", "the server rejected our request due to an error in our request");
+        let refused = json!({"kind": "Status", "code": 422, "reason": "Invalid", "message": "admission webhook denied",
+            "details": {"causes": [{"message": "bad", "field": "spec"}]}});
+        let (cluster, log) = in_turn(vec![race(), Reply::Answer(422, Vec::new(), refused.to_string()), race()]);
+        let tested = [PatchOp::Test("/metadata/uid".into(), "1".into()), PatchOp::Remove("/spec/x".into())];
+        assert_eq!(cluster.patch(&vm(), &tested, Dry::No).await.unwrap_err().reason, Reason::TestFailed);
+        assert_eq!(cluster.patch(&vm(), &tested, Dry::No).await.unwrap_err().reason, Reason::Invalid);
+        assert_eq!(cluster.patch(&vm(), &tested[1..], Dry::No).await.unwrap_err().reason, Reason::Invalid);
+        assert_eq!(log.all()[0].body, json!([{"op": "test", "path": "/metadata/uid", "value": "1"}, {"op": "remove", "path": "/spec/x"}]));
+        assert_eq!(log.all()[0].headers["content-type"], "application/json-patch+json");
+    }
+
+    #[tokio::test]
+    async fn a_delete_names_the_object_it_means_and_one_that_is_gone_is_done() {
+        let (cluster, log) =
+            in_turn(vec![Reply::ok(json!({})), Reply::status(404, "NotFound", "x"), Reply::status(409, "Conflict", "Precondition failed")]);
+        let guard = Guard { uid: Some("u-1".into()), resource_version: None };
+        cluster.delete(&vm(), &guard, Propagation::Orphan, Dry::Server).await.unwrap();
+        cluster.delete(&vm(), &guard, Propagation::Orphan, Dry::No).await.unwrap();
+        assert_eq!(cluster.delete(&vm(), &guard, Propagation::Orphan, Dry::No).await.unwrap_err().reason, Reason::Conflict);
+        let body = &log.all()[0].body;
+        assert_eq!(
+            (&body["preconditions"], &body["propagationPolicy"], &body["dryRun"]),
+            (&json!({"uid": "u-1"}), &json!("Orphan"), &json!(["All"]))
+        );
+    }
+
+    #[tokio::test]
+    async fn a_field_that_would_be_dropped_fails_the_dry_run_and_is_told_once_otherwise() {
+        let lossy = || Reply::ok(json!({})).header("warning", r#"299 - "unknown field \"spec.x\"""#);
+        let (cluster, log) = in_turn(vec![lossy(), lossy(), lossy()]);
+        let map = Manifest::new(kind::CONFIG_MAP, "shop", "a");
+        assert_eq!(cluster.create(&map, Dry::Server).await.unwrap_err().message, r#"unknown field "spec.x""#);
+        cluster.create(&map, Dry::No).await.unwrap();
+        cluster.replace(&map, Dry::No).await.unwrap();
+        assert_eq!(cluster.warnings(), [r#"unknown field "spec.x""#]);
+        assert!(cluster.warnings().is_empty());
+        assert_eq!(log.all()[0].query, "fieldManager=kubectl-vmmove&fieldValidation=Strict&dryRun=All");
+        assert_eq!(log.all()[2].path, "/api/v1/namespaces/shop/configmaps/a");
+    }
+
+    #[tokio::test]
+    async fn kubevirts_verbs_may_answer_with_nothing() {
+        let (cluster, log) = in_turn(vec![Reply::Answer(202, Vec::new(), String::new())]);
+        cluster.put_subresource(&vm(), "stop", &json!({})).await.unwrap();
+        assert_eq!(log.all()[0].path, "/apis/subresources.kubevirt.io/v1/namespaces/shop/virtualmachines/db-1/stop");
+    }
+}
