@@ -192,11 +192,6 @@ impl<'a> InstanceSpec<'a> {
         self.at(pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
     }
 
-    /// A label of the template or the instance.
-    pub fn label(self, key: &str) -> Option<&'a str> {
-        self.metadata?.get("labels")?.get(key)?.as_str()
-    }
-
     /// The labels of the template or the instance.
     pub fn labels(self) -> impl Iterator<Item = (&'a str, &'a str)> {
         let labels = self.metadata.and_then(|metadata| metadata.get("labels")).and_then(Value::as_object);
@@ -285,7 +280,7 @@ mod tests {
         let vmi = Manifest(json!({"spec": spec, "metadata": {"labels": {"app": "db"}}}));
         for instance in [Vm(&vm).instance(), Vmi(&vmi).instance()] {
             assert_eq!(instance.volumes().filter_map(|volume| volume.claim()).collect::<Vec<_>>(), ["c"]);
-            assert_eq!((instance.firmware_uuid(), instance.label("app")), (Some("u"), Some("db")));
+            assert_eq!((instance.firmware_uuid(), instance.labels().collect::<Vec<_>>()), (Some("u"), vec![("app", "db")]));
         }
     }
 

@@ -166,4 +166,5 @@ fn patch(seen: &Manifest, wanted: &Manifest) -> Vec<PatchOp> {
 }
 
 #[cfg(test)]
+#[path = "fence_tests.rs"]
 mod tests;

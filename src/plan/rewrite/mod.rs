@@ -3,8 +3,14 @@
 use crate::model::manifest::Manifest;
 use crate::model::names::{ANNOTATION_EPOCH, ANNOTATION_PLAN, ANNOTATION_ROLE, ANNOTATION_SOURCE_UID, LABEL_MOVE, MoveId};
 
+pub mod changes;
+pub mod claim;
+pub mod data_volume;
+pub mod dependent;
 pub mod fence;
 pub mod identity;
+pub mod metadata;
+pub mod vm;
 
 /// What an object that a move made is for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
