@@ -2,6 +2,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"log"
 	"maps"
@@ -54,7 +55,14 @@ func main() {
 		}
 		doc.CRDs = append(doc.CRDs, crd)
 	}
-	for _, object := range slices.Concat(static, own, dynamic) {
+	objects := slices.Concat(static, own, dynamic)
+	slices.SortFunc(objects, func(a, b client.Object) int { // CDI collects them in maps
+		return cmp.Or(
+			cmp.Compare(a.GetObjectKind().GroupVersionKind().Kind, b.GetObjectKind().GroupVersionKind().Kind),
+			cmp.Compare(a.GetName(), b.GetName()),
+		)
+	})
+	for _, object := range objects {
 		doc.add(object)
 	}
 	if err := json.NewEncoder(os.Stdout).Encode(doc); err != nil {
