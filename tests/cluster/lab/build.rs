@@ -1,0 +1,174 @@
+//! Builds the control plane's programs from their Go modules, once per content of a module folder.
+//!
+//! What there is to build stands in `tests/cluster/modules/components.json`. A folder's result is kept in the cache
+//! under a name that holds the hash of its files, so that a changed `go.sum` builds anew and everything else is found.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail, ensure};
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+use walkdir::WalkDir;
+
+/// The objects that an operator would have created, as a generator of the module folder prints them.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct Generated {
+    pub crds: Vec<serde_json::Value>,
+    pub objects: Vec<serde_json::Value>,
+    pub webhooks: Vec<serde_json::Value>,
+    pub apiservices: Vec<serde_json::Value>,
+}
+
+/// Where the built programs are.
+pub struct Binaries {
+    programs: BTreeMap<String, PathBuf>,
+    generated: Vec<PathBuf>,
+}
+
+#[derive(Deserialize)]
+struct Folder {
+    folder: String,
+    outputs: Vec<Output>,
+    objects: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Output {
+    binary: String,
+    package: String,
+}
+
+const OBJECTS: &str = "objects.json";
+
+impl Binaries {
+    /// The path of a program by its name in `components.json`.
+    pub fn path(&self, binary: &str) -> Result<String> {
+        let path = self.programs.get(binary).with_context(|| format!("components.json has no {binary}"))?;
+        Ok(path.display().to_string())
+    }
+
+    /// What all generators printed, taken together.
+    pub fn generated(&self) -> Result<Generated> {
+        let mut all = Generated::default();
+        for path in &self.generated {
+            let one: Generated = serde_json::from_slice(&fs::read(path)?)
+                .with_context(|| format!("{} is not a generator's output", path.display()))?;
+            all.crds.extend(one.crds);
+            all.objects.extend(one.objects);
+            all.webhooks.extend(one.webhooks);
+            all.apiservices.extend(one.apiservices);
+        }
+        Ok(all)
+    }
+}
+
+/// The folder with the Go modules and the files that belong to them.
+pub fn modules() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cluster/modules")
+}
+
+/// The folder that outlives test runs.
+pub fn cache() -> Result<PathBuf> {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    set("VMMOVE_TEST_CACHE")
+        .or_else(|| set("XDG_CACHE_HOME").map(|dir| dir.join("kubectl-vmmove")))
+        .or_else(|| set("HOME").map(|dir| dir.join(".cache/kubectl-vmmove")))
+        .context("no folder for the built control plane: set VMMOVE_TEST_CACHE")
+}
+
+/// Builds what is missing in the cache. Of two test processes one builds and the other waits for it.
+pub fn build() -> Result<Binaries> {
+    let cache = cache()?.join("bin");
+    fs::create_dir_all(&cache).with_context(|| format!("cannot create {}", cache.display()))?;
+    let lock = File::create(cache.join("lock"))?;
+    lock.lock().context("cannot lock the cache of built programs")?;
+
+    let list = fs::read(modules().join("components.json")).context("tests/cluster/modules/components.json")?;
+    let folders: Vec<Folder> = serde_json::from_slice(&list)?;
+    let go = output(Command::new("go").args(["env", "GOVERSION"]))
+        .context("the lab is built with Go: install it, or put it on the PATH")?;
+    let mut binaries = Binaries { programs: BTreeMap::new(), generated: Vec::new() };
+    for folder in &folders {
+        let built = cache.join(format!("{}-{}", folder.folder, folder.hash(&go)?));
+        if !built.is_dir() {
+            folder.build(&built)?;
+        }
+        binaries.programs.extend(folder.outputs.iter().map(|each| (each.binary.clone(), built.join(&each.binary))));
+        binaries.generated.extend(folder.objects.iter().map(|_| built.join(OBJECTS)));
+    }
+    Ok(binaries)
+}
+
+impl Folder {
+    /// Builds into a temporary folder beside `built` and renames it, so that an interrupted build leaves nothing half done.
+    fn build(&self, built: &Path) -> Result<()> {
+        let begin = Instant::now();
+        let parent = built.parent().context("the cache has no parent folder")?;
+        let part = tempfile::Builder::new().prefix(&format!("{}.part-", self.folder)).tempdir_in(parent)?;
+        for Output { binary, package } in &self.outputs {
+            eprintln!("lab: building {} from {}", binary, self.folder);
+            self.compile(package, &part.path().join(binary))?;
+        }
+        if let Some(package) = &self.objects {
+            let generate = part.path().join("generate");
+            eprintln!("lab: generating the objects of {}", self.folder);
+            self.compile(package, &generate)?;
+            let json = output(Command::new(&generate).current_dir(self.source()))?;
+            fs::write(part.path().join(OBJECTS), json)?;
+            fs::remove_file(generate)?;
+        }
+        fs::rename(part.keep(), built)?;
+        eprintln!("lab: built {} in {:.0} s", self.folder, begin.elapsed().as_secs_f64());
+        Ok(())
+    }
+
+    fn compile(&self, package: &str, to: &Path) -> Result<()> {
+        let status = Command::new("go")
+            .args(["build", "-ldflags=-s -w", "-o"])
+            .arg(to)
+            .arg(package)
+            .current_dir(self.source())
+            .env("CGO_ENABLED", "0")
+            .env("GOWORK", "off")
+            .status()?;
+        ensure!(status.success(), "go build {package} failed in {}: {status}", self.source().display());
+        Ok(())
+    }
+
+    fn source(&self) -> PathBuf {
+        modules().join(&self.folder)
+    }
+
+    /// Names the content: every file with its path, what is to be built, and the compiler.
+    fn hash(&self, go: &str) -> Result<String> {
+        let mut hash = Sha256::new();
+        hash.update(go);
+        for each in &self.outputs {
+            hash.update(format!("{} {}\n", each.binary, each.package));
+        }
+        for entry in WalkDir::new(self.source()).sort_by_file_name() {
+            let entry = entry?;
+            if entry.file_type().is_file() {
+                let name = entry.path().strip_prefix(self.source())?;
+                hash.update(format!("{} {}\n", name.display(), entry.metadata()?.len()));
+                hash.update(fs::read(entry.path())?);
+            }
+        }
+        Ok(hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect())
+    }
+}
+
+/// Runs a command to its end and gives its standard output.
+pub fn output(command: &mut Command) -> Result<String> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let done = command.output().with_context(|| format!("cannot run {name}"))?;
+    if !done.status.success() {
+        bail!("{name}: {}: {}", done.status, String::from_utf8_lossy(&done.stderr));
+    }
+    Ok(String::from_utf8(done.stdout)?)
+}

@@ -1,0 +1,61 @@
+//! The bytes of volumes: the CSI driver keeps each as a file.
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+use super::Lab;
+
+/// As much as a marker can be long.
+const MARKER: u64 = 4096;
+
+impl Lab {
+    /// Where a driver keeps `data/<volume handle>/disk.img`, and looks for the faults that a test puts there:
+    /// `fail/<RPC>` and `delay/<RPC>`.
+    pub fn csi_dir(&self, driver: &str) -> PathBuf {
+        self.layout.csi(driver)
+    }
+
+    /// The handle of the volume that a claim is bound to.
+    pub async fn handle(&self, namespace: &str, claim: &str) -> Result<String> {
+        let volume = self.volume_of(namespace, claim).await?;
+        let handle = volume["spec"]["csi"]["volumeHandle"].as_str();
+        Ok(handle.context("a volume without a handle")?.to_owned())
+    }
+
+    /// The file with the bytes of a bound claim, in both volume modes.
+    pub async fn disk_path(&self, namespace: &str, claim: &str) -> Result<PathBuf> {
+        let volume = self.volume_of(namespace, claim).await?;
+        let csi = &volume["spec"]["csi"];
+        let driver = csi["driver"].as_str().context("a volume without a driver")?;
+        let handle = csi["volumeHandle"].as_str().context("a volume without a handle")?;
+        Ok(self.csi_dir(driver).join("data").join(handle).join("disk.img"))
+    }
+
+    /// Writes at the beginning of a claim's disk, as a guest would.
+    pub async fn write_marker(&self, namespace: &str, claim: &str, marker: &[u8]) -> Result<()> {
+        let path = self.disk_path(namespace, claim).await?;
+        let mut file = fs::OpenOptions::new().write(true).open(&path).with_context(|| path.display().to_string())?;
+        Ok(file.write_all(marker)?)
+    }
+
+    /// What stands at the beginning of a claim's disk, up to the zeros that follow.
+    pub async fn read_marker(&self, namespace: &str, claim: &str) -> Result<Vec<u8>> {
+        let path = self.disk_path(namespace, claim).await?;
+        let mut bytes = Vec::new();
+        File::open(&path).with_context(|| path.display().to_string())?.take(MARKER).read_to_end(&mut bytes)?;
+        let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+        bytes.truncate(end);
+        Ok(bytes)
+    }
+
+    async fn volume_of(&self, namespace: &str, claim: &str) -> Result<Value> {
+        let found = self.get("PersistentVolumeClaim", namespace, claim).await?;
+        let volume = found["spec"]["volumeName"].as_str();
+        let volume = volume.with_context(|| format!("claim {namespace}/{claim} is not bound"))?;
+        self.get("PersistentVolume", "", volume).await
+    }
+}
