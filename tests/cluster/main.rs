@@ -1,1 +1,110 @@
-fn main(){}
+//! Tests against a real control plane: `cargo test --test cluster [filter]`.
+//!
+//! One lab serves all trials. It starts with the first of them and is stopped after the last, also when trials fail and on
+//! Ctrl-C. A trial takes namespaces of its own; one that stops components or puts faults into a driver runs alone.
+#![allow(clippy::print_stderr, reason = "a test program tells its user where the logs are")]
+
+mod control_plane;
+#[allow(dead_code, reason = "the lab offers more than today's trials use")]
+mod lab;
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use futures::future::LocalBoxFuture;
+use lab::{Lab, Options};
+use libtest_mimic::{Arguments, Conclusion, Failed, Trial};
+use tokio::runtime::{Handle, Runtime};
+use tokio::sync::{OnceCell, RwLock, watch};
+
+/// One test of the table.
+struct Row {
+    name: &'static str,
+    alone: bool,
+    run: for<'a> fn(&'a Lab) -> LocalBoxFuture<'a, Result<()>>,
+}
+
+macro_rules! row {
+    ($alone:literal, $file:ident::$name:ident) => {
+        Row { name: concat!(stringify!($file), "/", stringify!($name)), alone: $alone, run: |lab| Box::pin($file::$name(lab)) }
+    };
+}
+
+/// A trial that leaves everybody else's objects alone.
+macro_rules! shared {
+    ($($path:tt)+) => { row!(false, $($path)+) };
+}
+
+/// A trial that stops, pauses or spoils what others need.
+macro_rules! alone {
+    ($($path:tt)+) => { row!(true, $($path)+) };
+}
+
+const TRIALS: &[Row] = &[
+    shared!(control_plane::starts),
+    shared!(control_plane::a_volume_clone_carries_the_bytes),
+    shared!(control_plane::a_data_volume_carries_the_bytes_across_namespaces),
+    shared!(control_plane::a_claim_waits_for_its_first_consumer),
+    shared!(control_plane::a_stranger_is_forbidden),
+    shared!(control_plane::the_proxy_counts_and_cuts),
+    alone!(control_plane::components_come_back),
+    alone!(control_plane::a_driver_fails_on_demand),
+];
+
+/// What the trials share.
+struct Stage {
+    lab: OnceCell<Result<Lab, String>>,
+    turn: RwLock<()>,
+    interrupted: watch::Receiver<bool>,
+}
+
+impl Stage {
+    async fn play(&self, row: &Row) -> Result<(), Failed> {
+        let mut interrupted = self.interrupted.clone();
+        tokio::select! {
+            done = self.run(row) => done,
+            _ = interrupted.wait_for(|asked| *asked) => Err("interrupted".into()),
+        }
+    }
+
+    async fn run(&self, row: &Row) -> Result<(), Failed> {
+        let (_alone, _shared) = if row.alone { (Some(self.turn.write().await), None) } else { (None, Some(self.turn.read().await)) };
+        let start = async || Lab::start(Options::default()).await.map_err(|error| format!("{error:#}"));
+        let lab = self.lab.get_or_init(start).await.as_ref()?;
+        let done = (row.run)(lab).await;
+        if row.alone {
+            lab.restore().await.map_err(|error| format!("after the trial: {error:#}"))?;
+        }
+        done.map_err(|error| format!("{error:#}").into())
+    }
+}
+
+fn main() -> Result<std::process::ExitCode> {
+    let mut args = Arguments::from_args();
+    args.test_threads.get_or_insert(4);
+    let runtime = Runtime::new()?;
+    let (interrupt, interrupted) = watch::channel(false);
+    runtime.spawn(async move {
+        lab::interrupted().await;
+        // Trials that are over do not listen any more.
+        let _ = interrupt.send(true);
+        std::future::pending::<()>().await;
+    });
+    let stage = Arc::new(Stage { lab: OnceCell::new(), turn: RwLock::new(()), interrupted });
+    let conclusion = perform(&args, &stage, runtime.handle());
+    if let Some(Ok(lab)) = stage.lab.get() {
+        if conclusion.has_failed() {
+            eprintln!("logs and volumes are kept in {}", lab.keep().display());
+        }
+        lab.stop();
+    }
+    Ok(conclusion.exit_code())
+}
+
+fn perform(args: &Arguments, stage: &Arc<Stage>, runtime: &Handle) -> Conclusion {
+    let trials = TRIALS.iter().map(|row| {
+        let (stage, runtime) = (stage.clone(), runtime.clone());
+        Trial::test(row.name, move || runtime.block_on(stage.play(row)))
+    });
+    libtest_mimic::run(args, trials.collect())
+}

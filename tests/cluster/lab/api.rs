@@ -49,18 +49,18 @@ const KINDS: &[(&str, &str)] = &[
 ];
 
 /// An API of any kind; an empty namespace stands for all of them, or for a kind that has none.
-pub fn api(client: &Client, kind: &str, namespace: &str) -> Result<Api<DynamicObject>> {
+pub fn api(client: &Client, kind: &str, namespace: &str) -> Api<DynamicObject> {
     let version = KINDS.iter().find(|(name, _)| *name == kind).map_or("v1", |(_, version)| version);
     typed_api(client, version, kind, namespace)
 }
 
-fn typed_api(client: &Client, version: &str, kind: &str, namespace: &str) -> Result<Api<DynamicObject>> {
+fn typed_api(client: &Client, version: &str, kind: &str, namespace: &str) -> Api<DynamicObject> {
     let (group, version) = version.split_once('/').unwrap_or(("", version));
     let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
-    Ok(match namespace {
+    match namespace {
         "" => Api::all_with(client.clone(), &resource),
         namespace => Api::namespaced_with(client.clone(), namespace, &resource),
-    })
+    }
 }
 
 /// Creates objects, sixteen at a time and in no order.
@@ -71,7 +71,7 @@ pub async fn create_all(client: &Client, objects: &[Value]) -> Result<()> {
 async fn create(client: &Client, object: &Value) -> Result<()> {
     let text = |path: &str| object.pointer(path).and_then(Value::as_str).unwrap_or_default();
     let (version, kind, name) = (text("/apiVersion"), text("/kind"), text("/metadata/name"));
-    let api = typed_api(client, version, kind, text("/metadata/namespace"))?;
+    let api = typed_api(client, version, kind, text("/metadata/namespace"));
     let object: DynamicObject = serde_json::from_value(object.clone())?;
     let made = api.create(&PostParams::default(), &object).await;
     made.with_context(|| format!("cannot create {kind} {name}"))?;
@@ -88,13 +88,13 @@ impl Lab {
     }
 
     /// An API for what the other calls do not offer. An empty namespace: all of them, or a kind without.
-    pub fn api(&self, kind: &str, namespace: &str) -> Result<Api<DynamicObject>> {
+    pub fn api(&self, kind: &str, namespace: &str) -> Api<DynamicObject> {
         api(&self.client, kind, namespace)
     }
 
     /// The object, or nothing.
     pub async fn find(&self, kind: &str, namespace: &str, name: &str) -> Result<Option<Value>> {
-        let found = self.api(kind, namespace)?.get_opt(name).await?;
+        let found = self.api(kind, namespace).get_opt(name).await?;
         Ok(found.map(serde_json::to_value).transpose()?)
     }
 
@@ -106,20 +106,20 @@ impl Lab {
 
     /// All objects of a kind in a namespace.
     pub async fn list(&self, kind: &str, namespace: &str) -> Result<Vec<Value>> {
-        let all = self.api(kind, namespace)?.list(&ListParams::default()).await?;
+        let all = self.api(kind, namespace).list(&ListParams::default()).await?;
         all.items.into_iter().map(|each| Ok(serde_json::to_value(each)?)).collect()
     }
 
     /// A JSON merge patch.
     pub async fn patch(&self, kind: &str, namespace: &str, name: &str, patch: Value) -> Result<()> {
         let patch = Patch::Merge(patch);
-        self.api(kind, namespace)?.patch(name, &PatchParams::default(), &patch).await?;
+        self.api(kind, namespace).patch(name, &PatchParams::default(), &patch).await?;
         Ok(())
     }
 
     /// Asks for an object's deletion, and is content when it is not there.
     pub async fn delete(&self, kind: &str, namespace: &str, name: &str) -> Result<()> {
-        match self.api(kind, namespace)?.delete(name, &DeleteParams::default()).await {
+        match self.api(kind, namespace).delete(name, &DeleteParams::default()).await {
             Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
             done => Ok(done.map(drop)?),
         }
@@ -132,12 +132,7 @@ impl Lab {
     }
 
     /// [`wait`](Self::wait) with another patience.
-    pub async fn wait_within(
-        &self,
-        limit: Duration,
-        what: &str,
-        condition: impl AsyncFn() -> Result<bool>,
-    ) -> Result<()> {
+    pub async fn wait_within(&self, limit: Duration, what: &str, condition: impl AsyncFn() -> Result<bool>) -> Result<()> {
         until(what, limit, async || {
             self.check()?;
             Ok(match condition().await {

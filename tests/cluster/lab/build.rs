@@ -2,6 +2,7 @@
 //!
 //! What there is to build stands in `tests/cluster/modules/components.json`. A folder's result is kept in the cache
 //! under a name that holds the hash of its files, so that a changed `go.sum` builds anew and everything else is found.
+#![allow(clippy::print_stderr, reason = "a first build takes minutes: say what goes on")]
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -32,7 +33,8 @@ pub struct Binaries {
 
 #[derive(Deserialize)]
 struct Folder {
-    folder: String,
+    #[serde(rename = "folder")]
+    name: String,
     outputs: Vec<Output>,
     objects: Option<String>,
 }
@@ -44,6 +46,8 @@ struct Output {
 }
 
 const OBJECTS: &str = "objects.json";
+/// How the folders begin in which a build is under way.
+const PART: &str = "part-";
 
 impl Binaries {
     /// The path of a program by its name in `components.json`.
@@ -56,8 +60,8 @@ impl Binaries {
     pub fn generated(&self) -> Result<Generated> {
         let mut all = Generated::default();
         for path in &self.generated {
-            let one: Generated = serde_json::from_slice(&fs::read(path)?)
-                .with_context(|| format!("{} is not a generator's output", path.display()))?;
+            let one: Generated =
+                serde_json::from_slice(&fs::read(path)?).with_context(|| format!("{} is not a generator's output", path.display()))?;
             all.crds.extend(one.crds);
             all.objects.extend(one.objects);
             all.webhooks.extend(one.webhooks);
@@ -87,14 +91,14 @@ pub fn build() -> Result<Binaries> {
     fs::create_dir_all(&cache).with_context(|| format!("cannot create {}", cache.display()))?;
     let lock = File::create(cache.join("lock"))?;
     lock.lock().context("cannot lock the cache of built programs")?;
+    remove_leftovers(&cache)?;
 
     let list = fs::read(modules().join("components.json")).context("tests/cluster/modules/components.json")?;
     let folders: Vec<Folder> = serde_json::from_slice(&list)?;
-    let go = output(Command::new("go").args(["env", "GOVERSION"]))
-        .context("the lab is built with Go: install it, or put it on the PATH")?;
+    let go = output(Command::new("go").args(["env", "GOVERSION"])).context("the lab is built with Go: install it, or put it on the PATH")?;
     let mut binaries = Binaries { programs: BTreeMap::new(), generated: Vec::new() };
     for folder in &folders {
-        let built = cache.join(format!("{}-{}", folder.folder, folder.hash(&go)?));
+        let built = cache.join(format!("{}-{}", folder.name, folder.hash(&go)?));
         if !built.is_dir() {
             folder.build(&built)?;
         }
@@ -104,26 +108,37 @@ pub fn build() -> Result<Binaries> {
     Ok(binaries)
 }
 
+/// Removes what builds left that were interrupted. Whoever holds the lock is the only one who builds.
+fn remove_leftovers(cache: &Path) -> Result<()> {
+    for entry in fs::read_dir(cache)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with(PART) {
+            fs::remove_dir_all(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 impl Folder {
     /// Builds into a temporary folder beside `built` and renames it, so that an interrupted build leaves nothing half done.
     fn build(&self, built: &Path) -> Result<()> {
         let begin = Instant::now();
         let parent = built.parent().context("the cache has no parent folder")?;
-        let part = tempfile::Builder::new().prefix(&format!("{}.part-", self.folder)).tempdir_in(parent)?;
+        let part = tempfile::Builder::new().prefix(PART).tempdir_in(parent)?;
         for Output { binary, package } in &self.outputs {
-            eprintln!("lab: building {} from {}", binary, self.folder);
+            eprintln!("lab: building {} from {}", binary, self.name);
             self.compile(package, &part.path().join(binary))?;
         }
         if let Some(package) = &self.objects {
             let generate = part.path().join("generate");
-            eprintln!("lab: generating the objects of {}", self.folder);
+            eprintln!("lab: generating the objects of {}", self.name);
             self.compile(package, &generate)?;
             let json = output(Command::new(&generate).current_dir(self.source()))?;
             fs::write(part.path().join(OBJECTS), json)?;
             fs::remove_file(generate)?;
         }
         fs::rename(part.keep(), built)?;
-        eprintln!("lab: built {} in {:.0} s", self.folder, begin.elapsed().as_secs_f64());
+        eprintln!("lab: built {} in {:.0} s", self.name, begin.elapsed().as_secs_f64());
         Ok(())
     }
 
@@ -141,7 +156,7 @@ impl Folder {
     }
 
     fn source(&self) -> PathBuf {
-        modules().join(&self.folder)
+        modules().join(&self.name)
     }
 
     /// Names the content: every file with its path, what is to be built, and the compiler.
@@ -159,7 +174,8 @@ impl Folder {
                 hash.update(fs::read(entry.path())?);
             }
         }
-        Ok(hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect())
+        let hash = hash.finalize();
+        Ok(format!("{:016x}", u64::from_be_bytes(hash[..8].try_into()?)))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Starts a lab to look around in with kubectl: `cargo run --example lab`. Ctrl-C stops it and removes its files.
 #![allow(clippy::print_stdout, reason = "this is a program to be read on a terminal")]
+#![allow(clippy::disallowed_methods, reason = "it measures real time")]
 #![allow(dead_code, reason = "the tests use what this does not")]
 
 #[path = "mod.rs"]

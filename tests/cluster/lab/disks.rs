@@ -1,7 +1,7 @@
 //! The bytes of volumes: the CSI driver keeps each as a file.
 
 use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
@@ -13,10 +13,37 @@ use super::Lab;
 const MARKER: u64 = 4096;
 
 impl Lab {
-    /// Where a driver keeps `data/<volume handle>/disk.img`, and looks for the faults that a test puts there:
-    /// `fail/<RPC>` and `delay/<RPC>`.
+    /// Where a driver keeps `data/<volume handle>/disk.img` and looks for faults.
     pub fn csi_dir(&self, driver: &str) -> PathBuf {
         self.layout.csi(driver)
+    }
+
+    /// Has a driver refuse an RPC: `how` is a gRPC code and a message, with a number in front for so many times only,
+    /// like `2 Unavailable out of order`.
+    pub fn fail(&self, driver: &str, rpc: &str, how: &str) -> Result<()> {
+        self.spoil("fail", driver, rpc, how)
+    }
+
+    /// Has a driver take its time over an RPC: `how` is a duration like `1.5s`.
+    pub fn delay(&self, driver: &str, rpc: &str, how: &str) -> Result<()> {
+        self.spoil("delay", driver, rpc, how)
+    }
+
+    /// Takes all faults out of a driver.
+    pub fn heal(&self, driver: &str) -> Result<()> {
+        for kind in ["fail", "delay"] {
+            match fs::remove_dir_all(self.csi_dir(driver).join(kind)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn spoil(&self, kind: &str, driver: &str, rpc: &str, how: &str) -> Result<()> {
+        let folder = self.csi_dir(driver).join(kind);
+        fs::create_dir_all(&folder)?;
+        Ok(fs::write(folder.join(rpc), how)?)
     }
 
     /// The handle of the volume that a claim is bound to.

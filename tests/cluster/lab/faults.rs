@@ -29,8 +29,8 @@ impl Request {
     }
 
     pub(super) fn answered(&self, status: StatusCode) {
-        // A request is answered once.
-        drop(self.status.set(status));
+        // A request is answered once: there is no earlier answer to lose.
+        let _ = self.status.set(status);
     }
 
     /// The server's answer, once there is one, also when the caller never saw it.

@@ -1,6 +1,8 @@
 //! A real control plane as a test fixture: etcd, Kubernetes, CSI, CDI and KubeVirt, as processes of an ordinary user on
 //! loopback. There is no kubelet and no guest: KWOK plays both. Volumes are files that tests can read and write.
 
+#![allow(clippy::disallowed_methods, reason = "the lab waits for real processes, by the real clock")]
+
 pub mod access;
 pub mod api;
 pub mod build;
@@ -120,10 +122,7 @@ impl Lab {
             self.create(&[json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})]).await?;
         }
         for name in [&pair.0, &pair.1] {
-            self.wait(&format!("{name} has its service account"), async || {
-                Ok(self.find("ServiceAccount", name, "default").await?.is_some())
-            })
-            .await?;
+            self.wait(&format!("{name} has its service account"), async || Ok(self.find("ServiceAccount", name, "default").await?.is_some())).await?;
         }
         Ok(pair)
     }
@@ -132,6 +131,20 @@ impl Lab {
     pub fn keep(&self) -> &Path {
         self.kept.store(true, Ordering::Relaxed);
         &self.layout.dir
+    }
+
+    /// Gives back what a test took away: all programs run, and the drivers have no faults.
+    pub async fn restore(&self) -> Result<()> {
+        for driver in [DRIVER, OTHER_DRIVER] {
+            self.heal(driver)?;
+        }
+        for component in self.components.iter().filter(|each| each.running()) {
+            component.resume()?;
+        }
+        for component in &self.components {
+            component.start().await?;
+        }
+        Ok(())
     }
 
     /// Stops every program, in the reverse order of the start. A lab that was stopped stays stopped.

@@ -104,12 +104,7 @@ impl Programs<'_> {
     pub fn csi_driver(&self, name: &'static str, driver: &str) -> Result<Program> {
         let (data, socket) = (self.layout.csi(driver).display().to_string(), self.layout.socket(driver));
         let endpoint = socket.display();
-        let flags = flags![
-            "--endpoint=unix://{endpoint}",
-            "--data-dir={data}",
-            "--driver-name={driver}",
-            "--node-id=node1",
-        ];
+        let flags = flags!["--endpoint=unix://{endpoint}", "--data-dir={data}", "--driver-name={driver}", "--node-id=node1",];
         let program = self.program("lab-csi", flags, Ready::File(socket))?;
         Ok(Program { name, farewell: Signal::SIGTERM, ..program })
     }
@@ -135,13 +130,7 @@ impl Programs<'_> {
     pub fn cdi_apiserver(&self) -> Result<Program> {
         let (kubeconfig, pair) = (self.kubeconfig("cdi-apiserver"), self.layout.pki("cdi-api"));
         let port = self.layout.ports.cdi_api;
-        let flags = flags![
-            "--kubeconfig={kubeconfig}",
-            "--listen=127.0.0.1:{port}",
-            "--cert={pair}.crt",
-            "--key={pair}.key",
-            "-v=1",
-        ];
+        let flags = flags!["--kubeconfig={kubeconfig}", "--listen=127.0.0.1:{port}", "--cert={pair}.crt", "--key={pair}.key", "-v=1",];
         self.program("cdi-apiserver", flags, Ready::Says(format!("https://127.0.0.1:{port}/healthz"), ""))
     }
 

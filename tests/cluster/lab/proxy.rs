@@ -29,8 +29,8 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use super::Lab;
 use super::access::{Credentials, write_kubeconfig};
 use super::certificates::Identity;
-pub use super::faults::{Fault, Request, When};
 use super::faults::Rule;
+pub use super::faults::{Fault, Request, When};
 use super::objects::PROXY_ACCOUNT;
 
 /// A proxy of one test. Dropping it ends it and all its connections.
@@ -60,11 +60,7 @@ impl Lab {
         config.root_cert_file = Some(self.layout.pki("ca.crt").into());
         // The caller shall see each failure, and retry itself.
         config.default_retry = false;
-        let traffic = Traffic {
-            upstream: Client::try_from(config)?,
-            requests: Mutex::default(),
-            rules: Mutex::default(),
-        };
+        let traffic = Traffic { upstream: Client::try_from(config)?, requests: Mutex::default(), rules: Mutex::default() };
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let kubeconfig = self.layout.kubeconfig(&format!("proxy-{}", address.port()));

@@ -77,14 +77,10 @@ impl Lab {
         self.launch(&["kube-apiserver"]).await?;
         // The garbage collector looks for new kinds only every 30 s: it must find all of them when it starts.
         self.install(&crds).await?;
-        let (namespaces, rest): (Vec<Value>, Vec<Value>) =
-            objects.into_iter().partition(|object| object["kind"] == "Namespace");
+        let (namespaces, rest): (Vec<Value>, Vec<Value>) = objects.into_iter().partition(|object| object["kind"] == "Namespace");
         create_all(&self.client, &namespaces).await?;
         let objects = [rest, objects::storage(), objects::proxy()].concat();
-        tokio::try_join!(
-            self.launch(&["kube-controller-manager", "kube-scheduler"]),
-            create_all(&self.client, &objects),
-        )?;
+        tokio::try_join!(self.launch(&["kube-controller-manager", "kube-scheduler"]), create_all(&self.client, &objects),)?;
         self.configure().await?;
         self.launch(&["lab-csi", "other-csi"]).await?;
         self.launch(&[
@@ -146,7 +142,7 @@ impl Lab {
     async fn configure(&self) -> Result<()> {
         create_all(&self.client, &objects::cdi(&self.layout)?).await?;
         create_all(&self.client, &objects::kubevirt(&self.certificates)).await?;
-        let kubevirt = api(&self.client, "KubeVirt", "kubevirt")?;
+        let kubevirt = api(&self.client, "KubeVirt", "kubevirt");
         let status = Patch::Merge(objects::kubevirt_status());
         kubevirt.patch_status("kubevirt", &PatchParams::default(), &status).await?;
         self.wait("the controllers can learn how to trust aggregated requests", async || {
@@ -175,9 +171,9 @@ impl Lab {
     /// What CDI has to be told about drivers it does not know.
     async fn finish_storage(&self) -> Result<()> {
         let gates = json!({"spec": {"featureGates": ["HonorWaitForFirstConsumer"]}});
-        let config = api(&self.client, "CDIConfig", "")?;
+        let config = api(&self.client, "CDIConfig", "");
         self.patch_when_there(&config, "config", gates).await?;
-        let profiles = api(&self.client, "StorageProfile", "")?;
+        let profiles = api(&self.client, "StorageProfile", "");
         for class in CLASSES {
             self.patch_when_there(&profiles, class, objects::storage_profile()).await?;
         }
