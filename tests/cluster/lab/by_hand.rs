@@ -6,13 +6,24 @@
 #[path = "mod.rs"]
 mod lab;
 
+use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::Result;
 use lab::{Lab, Options, build};
 
 #[tokio::main]
-async fn main() -> Result<()> {
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            println!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<()> {
     tokio::task::spawn_blocking(build::build).await??;
     let begin = Instant::now();
     let lab = tokio::select! {

@@ -228,7 +228,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// A client without credentials that does not look at certificates: enough for health endpoints.
 fn plain_client(url: &str) -> Result<kube::Client> {
-    let mut config = kube::Config::new(url.parse()?);
+    let mut server = url.parse::<http::Uri>()?.into_parts();
+    server.path_and_query = Some(http::uri::PathAndQuery::from_static("/"));
+    let mut config = kube::Config::new(http::Uri::from_parts(server)?);
     config.accept_invalid_certs = true;
     config.default_retry = false;
     Ok(kube::Client::try_from(config)?)
