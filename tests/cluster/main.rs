@@ -8,6 +8,7 @@ mod control_plane;
 #[allow(dead_code, reason = "the lab offers more than today's trials use")]
 mod lab;
 
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -51,6 +52,9 @@ const TRIALS: &[Row] = &[
     alone!(control_plane::a_driver_fails_on_demand),
 ];
 
+/// The exit code of a program that a Ctrl-C ended.
+const INTERRUPTED: u8 = 130;
+
 /// What the trials share.
 struct Stage {
     lab: OnceCell<Result<Lab, String>>,
@@ -79,7 +83,7 @@ impl Stage {
     }
 }
 
-fn main() -> Result<std::process::ExitCode> {
+fn main() -> Result<ExitCode> {
     let mut args = Arguments::from_args();
     args.test_threads.get_or_insert(4);
     let runtime = Runtime::new()?;
@@ -92,13 +96,14 @@ fn main() -> Result<std::process::ExitCode> {
     });
     let stage = Arc::new(Stage { lab: OnceCell::new(), turn: RwLock::new(()), interrupted });
     let conclusion = perform(&args, &stage, runtime.handle());
+    let interrupted = *stage.interrupted.borrow();
     if let Some(Ok(lab)) = stage.lab.get() {
-        if conclusion.has_failed() {
+        lab.stop();
+        if conclusion.has_failed() && !interrupted {
             eprintln!("logs and volumes are kept in {}", lab.keep().display());
         }
-        lab.stop();
     }
-    Ok(conclusion.exit_code())
+    Ok(if interrupted { ExitCode::from(INTERRUPTED) } else { conclusion.exit_code() })
 }
 
 fn perform(args: &Arguments, stage: &Arc<Stage>, runtime: &Handle) -> Conclusion {

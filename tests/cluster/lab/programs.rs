@@ -1,5 +1,7 @@
 //! The command line of every program.
 
+use std::process::Command;
+
 use anyhow::Result;
 use nix::sys::signal::Signal;
 
@@ -169,7 +171,7 @@ impl Programs<'_> {
     }
 
     /// virt-controller reads the exporter's authority from a fixed folder below `/etc`, and dies at the first export
-    /// without it. So it gets an `/etc` of its own, in a mount namespace, which needs no privileges.
+    /// without it. So it gets an `/etc` of its own, in a mount namespace, where that is allowed: it needs no privileges.
     pub fn virt_controller(&self) -> Result<Program> {
         let (kubeconfig, pair) = (self.kubeconfig("kubevirt-controller"), self.layout.pki("virt-api"));
         let (port, etc) = (self.layout.ports.virt_controller, self.layout.dir.join("etc").display().to_string());
@@ -185,10 +187,12 @@ impl Programs<'_> {
         ];
         let leads = Ready::Says(format!("https://127.0.0.1:{port}/leader"), "true");
         let mut program = self.program("virt-controller", flags, leads)?;
-        // Entering a user namespace clears the parent-death signal: set it again behind it.
-        let script = "mount --bind \"$0\" /etc && exec setpriv --pdeathsig KILL -- \"$@\"";
-        let unshare = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script, &etc];
-        program.command.splice(0..0, unshare.map(String::from));
+        if can_mount(&etc) {
+            // Entering a user namespace clears the parent-death signal: set it again behind it.
+            let script = format!("{BIND_ETC} && exec setpriv --pdeathsig KILL -- \"$@\"");
+            let wrapped = UNSHARE.map(String::from).into_iter().chain([script, etc]);
+            program.command.splice(0..0, wrapped);
+        }
         Ok(Program { env: pod("virt-controller"), ..program })
     }
 
@@ -238,6 +242,16 @@ impl Programs<'_> {
     fn kubeconfig(&self, who: &str) -> String {
         self.layout.kubeconfig(who).display().to_string()
     }
+}
+
+/// A shell with mounts of its own; a script and its arguments follow.
+const UNSHARE: [&str; 6] = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"];
+const BIND_ETC: &str = "mount --bind \"$0\" /etc";
+
+/// Some containers and distributions refuse user namespaces. Everything but exports works without.
+fn can_mount(etc: &str) -> bool {
+    let [unshare, rest @ ..] = UNSHARE;
+    Command::new(unshare).args(rest).args([BIND_ETC, etc]).output().is_ok_and(|done| done.status.success())
 }
 
 /// What KubeVirt's programs would know of the pod they run in.

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use futures::future::try_join_all;
 use kube::api::{Api, DynamicObject, Patch, PatchParams};
 use serde_json::{Value, json};
@@ -133,9 +133,22 @@ impl Lab {
         Ok(())
     }
 
+    /// Creates the definitions and waits until all of their kinds can be discovered.
     async fn install(&self, crds: &[Value]) -> Result<()> {
         create_all(&self.client, crds).await?;
-        self.each_ready("CustomResourceDefinition", "Established", &names(crds)).await
+        let mut missing: Vec<(String, String)> = crds.iter().map(served).collect::<Option<_>>().context("not a definition")?;
+        until("all kinds are served", PATIENCE, async || {
+            self.check()?;
+            while let Some((version, plural)) = missing.last() {
+                let list = self.client.list_api_group_resources(version).await;
+                if !list.is_ok_and(|list| list.resources.iter().any(|each| each.name == *plural)) {
+                    return Ok(Look::NotYet(format!("no {plural} in {version}")));
+                }
+                missing.pop();
+            }
+            Ok(Look::Done(()))
+        })
+        .await
     }
 
     /// What KubeVirt's and CDI's programs find when they start: the resources of their operators, and their credentials.
@@ -202,6 +215,13 @@ impl Lab {
         })
         .await
     }
+}
+
+/// Under which apiVersion and plural a definition's kind is served.
+fn served(crd: &Value) -> Option<(String, String)> {
+    let spec = &crd["spec"];
+    let version = spec["versions"].as_array()?.iter().find(|version| version["served"] == true)?;
+    Some((format!("{}/{}", spec["group"].as_str()?, version["name"].as_str()?), spec["names"]["plural"].as_str()?.to_owned()))
 }
 
 fn reports(object: &Value, condition: &str) -> bool {
