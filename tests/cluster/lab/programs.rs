@@ -198,7 +198,7 @@ impl Programs<'_> {
 
     pub fn kwok(&self) -> Result<Program> {
         let (kubeconfig, port) = (self.kubeconfig(ADMIN), self.layout.ports.kwok);
-        let stages = modules().join("kwok/stages.yaml").display().to_string();
+        let stages = modules().join("stages.yaml").display().to_string();
         let flags = flags![
             "--kubeconfig={kubeconfig}",
             "--config={stages}",
