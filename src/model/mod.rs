@@ -1,6 +1,7 @@
 //! The words of the project: plain values, no effects, no decisions that need more than one of them.
 
 pub mod age;
+pub mod assessment;
 pub mod disk;
 pub mod event;
 pub mod failure;

@@ -2,15 +2,24 @@
 //!
 //! It knows what things are called and how kubectl would show them; it decides nothing and asks no cluster anything.
 
+pub mod board;
 pub mod colour;
+pub mod columns;
+pub mod command;
+pub mod confirm;
 pub mod custom_columns;
 pub mod error;
 pub mod escape;
+pub mod events;
 pub mod format;
 pub mod json;
 pub mod jsonpath;
 pub mod lines;
 pub mod name;
+pub mod picker;
+pub mod progress;
+pub mod review;
 pub mod stream;
+pub mod summary;
 pub mod table;
 pub mod yaml;

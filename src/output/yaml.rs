@@ -39,6 +39,7 @@ fn explain(file: &str, error: &Error) -> Failure {
         Error::SerdeUnknownVariant { variant, expected, .. } => unknown(&place, "value", variant, expected),
         Error::SerdeMissingField { field, .. } => Failure::error(format!("{place}: field {field:?} is missing")),
         Error::DuplicateMappingKey { key: Some(key), .. } => Failure::error(format!("{place}: field {key:?} is there twice")),
+        Error::Eof { .. } => Failure::error(format!("{place}: the file ends too early; there is no whole document in it")),
         other => Failure::error(format!("{place}: {}", first_line(&other.to_string()))),
     }
 }
@@ -57,4 +58,184 @@ fn unknown(place: &str, what: &str, name: &str, known: &[&str]) -> Failure {
 fn first_line(text: &str) -> &str {
     let line = text.lines().next().unwrap_or_default();
     line.split(" at line ").next().unwrap_or(line).trim_start_matches("error: ")
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use serde::Deserialize;
+    use serde_json::json;
+
+    /// Strings that a careless writer turns into something else. kubectl 1.32 reads each back as written here.
+    const AWKWARD: &[&str] = &[
+        "yes",
+        "no",
+        "on",
+        "off",
+        "y",
+        "n",
+        "true",
+        "null",
+        "Null",
+        "~",
+        "",
+        "0644",
+        "0777",
+        "08",
+        "1_000",
+        "1e3",
+        "0x1f",
+        "0o17",
+        "0b101",
+        ".5",
+        "1.",
+        "-1",
+        "+1",
+        "1:20",
+        "2020-01-01",
+        "=",
+        "<<",
+        "-",
+        "?",
+        ":",
+        "a: b",
+        "a #b",
+        "#a",
+        " a",
+        "a ",
+        "a\nb",
+        "a\n",
+        "a\n\n",
+        "\na",
+        " a\nb",
+        "a\n  \nb",
+        "a\tb",
+        "a\\b",
+        "'a'",
+        "\"a\"",
+        "{a",
+        "[a",
+        "@a",
+        "`a",
+        "%a",
+        "!a",
+        "&a",
+        "*a",
+        "|",
+        ">",
+        ".inf",
+        "NaN",
+        "a\r\nb",
+        "\u{1b}[1m",
+        "é",
+        "\u{feff}a",
+        "\u{85}",
+        "\u{2028}",
+        "x\u{0}y",
+        "---",
+        "--- a",
+        "...",
+        "a\n---\nb",
+        "- a",
+        "a:",
+        "#!/bin/sh\necho hi\n\n  indented\n",
+        "  lead\n",
+        "\n",
+        "trail  \nx",
+        "12345678901234567890123",
+        "a rather long sentence with words in it that goes well beyond the eighty characters of a punch card ",
+    ];
+
+    #[test]
+    fn awkward_strings_survive_as_values_and_as_keys() {
+        for text in AWKWARD {
+            let document = json!({"value": text, "list": [text, [text]], "nested": {"deep": {*text: text}}});
+            let written = write(&document).unwrap();
+            assert_eq!(read_all("f", &written).unwrap(), [document], "{written}");
+        }
+    }
+
+    /// Every pair as one string: what is harmless alone may not be so beside another.
+    #[test]
+    fn combinations_survive() {
+        for first in AWKWARD {
+            let together: Vec<String> = AWKWARD.iter().flat_map(|second| [format!("{first}{second}"), format!("{first}\n{second}")]).collect();
+            let document = json!({ "all": together });
+            assert_eq!(read_all("f", &write(&document).unwrap()).unwrap(), [document]);
+        }
+    }
+
+    #[test]
+    fn it_looks_like_kubectls() {
+        let document =
+            json!({"mode": "0644", "on": true, "script": "#!/bin/sh\necho\n", "list": [{"a": 1, "b": []}], "size": 12_345_678_901_i64, "none": {}});
+        insta::assert_snapshot!(write(&document).unwrap(), @r#"
+        list:
+        - a: 1
+          b: []
+        mode: "0644"
+        none: {}
+        "on": true
+        script: |
+          #!/bin/sh
+          echo
+        size: 12345678901
+        "#);
+    }
+
+    /// Compared with kubectl 1.32.
+    #[test]
+    fn bare_words_are_read_as_kubectl_reads_them() {
+        let text = "mode: 0644\nyes: yes\non: \"on\"\nbig: 1_000\n---\n---\n{\"kind\": \"List\"}\n";
+        assert_eq!(read_all("f", text).unwrap(), [json!({"mode": 420, "yes": true, "on": "on", "big": 1000}), json!({"kind": "List"})]);
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "camelCase", deny_unknown_fields)]
+    struct Doc {
+        #[allow(dead_code)]
+        storage_class: String,
+        #[serde(default)]
+        #[allow(dead_code)]
+        mode: Option<Mode>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    enum Mode {
+        Block,
+        Filesystem,
+    }
+
+    fn refused(text: &str) -> String {
+        let failure = read::<Doc>("plan.yaml", text).unwrap_err();
+        [vec![failure.message], failure.hints].concat().join(" | ")
+    }
+
+    #[test]
+    fn errors_name_file_line_and_the_nearest_field() {
+        assert!(read::<Doc>("plan.yaml", "storageClass: fast\nmode: Block\n").is_ok());
+        let all = [
+            refused("# mine\nstorageclass: fast\n"),
+            refused("storageClass: fast\nreplicas: 3\n"),
+            refused("storageClass: fast\nmode: block\n"),
+            refused("storageClass: fast\nstorageClass: slow\n"),
+            refused("storageClass: [a, b]\n"),
+            refused("mode: Block\n"),
+            refused("storageClass: \"fast\n"),
+            refused("a:\n\t- b\n"),
+            refused(""),
+        ];
+        insta::assert_snapshot!(all.join("\n"), @r#"
+        plan.yaml:2: unknown field "storageclass" | did you mean "storageClass"?
+        plan.yaml:2: unknown field "replicas" | known here: storageClass, mode
+        plan.yaml:2: unknown value "block" | did you mean "Block"?
+        plan.yaml:2: field "storageClass" is there twice
+        plan.yaml:1: expected string scalar
+        plan.yaml:1: field "storageClass" is missing
+        plan.yaml:2: invalid indentation in multiline quoted scalar
+        plan.yaml:1: unknown field "a" | known here: storageClass, mode
+        plan.yaml:1: the file ends too early; there is no whole document in it
+        "#);
+    }
 }
