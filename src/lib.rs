@@ -9,3 +9,4 @@ pub mod engine;
 pub mod model;
 pub mod output;
 pub mod plan;
+pub mod survey;

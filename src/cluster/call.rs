@@ -4,11 +4,10 @@
 //! find out whether the first one took effect.
 
 use std::collections::{BTreeSet, HashMap};
-use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use futures::future::{Either, select};
+use futures::future::{Either, FutureExt, select};
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use http::{Method, Request, Response};
 use kube::client::{Body, Client};
@@ -193,7 +192,7 @@ impl Cluster {
     }
 
     async fn once(&self, call: &Call) -> Result<Answer, ApiError> {
-        let exchange = pin!(self.exchange(call));
+        let exchange = self.exchange(call).boxed(); // Many requests side by side would make a large future of their caller.
         let Some(limit) = self.0.timeout else { return exchange.await };
         match select(exchange, self.0.clock.sleep(limit)).await {
             Either::Left((answer, _)) => answer,

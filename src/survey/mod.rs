@@ -1,0 +1,91 @@
+//! One look at a cluster or two: everything a move may need to know, as plain values.
+//!
+//! One list per kind and namespace, all side by side; the tables of kinds are in `vms`, `storage`, `config`, `network` and
+//! `cluster`. What cannot be seen is a fact of the inventory; a server that cannot be reached is a failure.
+
+pub mod answers;
+
+mod cluster;
+mod config;
+mod eyes;
+mod network;
+mod storage;
+#[cfg(test)]
+mod tests;
+mod vms;
+
+use std::sync::Arc;
+
+use futures::future::{FutureExt, OptionFuture, try_join_all};
+use futures::try_join;
+use tokio::sync::Semaphore;
+
+use self::eyes::{AT_ONCE, Eyes, Row};
+use crate::cluster::Cluster;
+use crate::model::failure::Failure;
+use crate::model::inventory::{Inventory, Look, Objects, Place, Rights, Stack};
+use crate::model::kind;
+use crate::model::names::End;
+
+/// What to look at: the namespace at each end. Without one for the target, only the source is looked at.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Scope {
+    pub source_namespace: String,
+    pub target_namespace: Option<String>,
+}
+
+/// Looks at both ends. Without a cluster of its own, the target is in the source's, whose cluster-wide things are then asked once.
+///
+/// # Errors
+/// When a server cannot be reached, does not know the user, or fails at a list; in kubectl's words.
+pub async fn survey(source: &Cluster, target: Option<&Cluster>, ask: &Scope) -> Result<Inventory, Failure> {
+    let room = Semaphore::new(AT_ONCE);
+    let here = Eyes { cluster: source, room: &room };
+    let there = target.filter(|target| !target.is_same(source)).map(|cluster| Eyes { cluster, room: &room });
+    let target_namespace = ask.target_namespace.as_deref();
+    let (source_cluster, target_cluster, source_parts, target_parts) = try_join!(
+        cluster::seen(&here).boxed(),
+        if_some(there.as_ref().filter(|_| target_namespace.is_some()).map(cluster::seen)),
+        parts(&here, &ask.source_namespace).boxed(),
+        if_some(target_namespace.map(|namespace| parts(there.as_ref().unwrap_or(&here), namespace))),
+    )?;
+    let source_cluster = Arc::new(source_cluster);
+    let target_cluster = target_cluster.map_or_else(|| source_cluster.clone(), Arc::new);
+    let place = |end, namespace: &str, (namespace_look, objects, rights), cluster| Place {
+        end,
+        namespace: namespace.to_owned(),
+        namespace_look,
+        objects,
+        rights,
+        cluster,
+    };
+    Ok(Inventory {
+        source: place(End::Source, &ask.source_namespace, source_parts, source_cluster),
+        target: target_parts.zip(target_namespace).map(|(parts, namespace)| place(End::Target, namespace, parts, target_cluster)),
+    })
+}
+
+/// What the server's parts say they are.
+///
+/// # Errors
+/// As [`survey`].
+pub async fn stack(cluster: &Cluster) -> Result<Stack, Failure> {
+    let room = Semaphore::new(AT_ONCE);
+    cluster::stack(&Eyes { cluster, room: &room }).await
+}
+
+async fn if_some<T>(question: Option<impl Future<Output = Result<T, Failure>> + Send>) -> Result<Option<T>, Failure> {
+    OptionFuture::from(question.map(FutureExt::boxed)).await.transpose()
+}
+
+/// What is seen in one namespace.
+async fn parts(eyes: &Eyes<'_>, namespace: &str) -> Result<(Look, Objects, Rights), Failure> {
+    let rows = [vms::ROWS, storage::ROWS, config::ROWS, network::ROWS].concat();
+    try_join!(eyes.one(kind::NAMESPACE, namespace), lists(eyes, &rows, Some(namespace)), eyes.rights(namespace))
+}
+
+/// One list per row.
+async fn lists(eyes: &Eyes<'_>, rows: &[Row], namespace: Option<&str>) -> Result<Objects, Failure> {
+    let looks = rows.iter().map(async |row| Ok::<_, Failure>((row.kind, eyes.list(row, namespace).await?)));
+    Ok(Objects(try_join_all(looks).await?.into_iter().collect()))
+}
