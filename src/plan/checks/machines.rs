@@ -4,7 +4,8 @@ use crate::model::finding::Finding;
 use crate::model::inventory::Inventory;
 use crate::model::kind;
 use crate::model::manifest::Manifest;
-use crate::model::names::{End, ObjectRef};
+use crate::model::names::ObjectRef;
+use crate::model::vm::{Vm, Vmi};
 use crate::plan::request::MoveRequest;
 
 /// A chosen virtual machine that exists.
@@ -31,23 +32,14 @@ impl<'a> Machine<'a> {
         self.seen.source.reference(kind::VM, self.name())
     }
 
-    /// The phase of the instance; absent without one.
-    pub fn phase(&self) -> Option<&'a str> {
-        self.vmi.and_then(|vmi| vmi.text("/status/phase"))
+    /// The virtual machine through its lens.
+    pub fn lens(&self) -> Vm<'a> {
+        Vm(self.vm)
     }
 
-    /// Whether a guest is up or may come up: there is an instance that has not ended (KubeVirt `IsFinal`: Succeeded or Failed).
-    pub fn is_active(&self) -> bool {
-        self.vmi.is_some() && !matches!(self.phase(), Some("Succeeded" | "Failed"))
-    }
-
-    /// The strategy that governs it; `running` is translated as KubeVirt does.
-    pub fn run_strategy(&self) -> &'a str {
-        match self.vm.text("/spec/runStrategy") {
-            Some(strategy) => strategy,
-            None if self.vm.flag("/spec/running") => "Always",
-            None => "Halted",
-        }
+    /// The instance while a guest is up or may come up.
+    pub fn active(&self) -> Option<Vmi<'a>> {
+        self.vmi.map(Vmi).filter(|vmi| !vmi.is_final())
     }
 
     /// Objects of a kind in the source namespace.
@@ -71,11 +63,6 @@ pub fn target_name<'a>(ask: &'a MoveRequest, name: &'a str) -> &'a str {
     ask.rename.get(name).map_or(name, String::as_str)
 }
 
-/// Whether the condition of this type is True.
-pub fn condition(object: &Manifest, kind: &str) -> bool {
-    condition_at(object, kind).is_some_and(|condition| condition.get("status").and_then(serde_json::Value::as_str) == Some("True"))
-}
-
 /// The condition of this type.
 pub fn condition_at<'a>(object: &'a Manifest, kind: &str) -> Option<&'a serde_json::Value> {
     object.list("/status/conditions").iter().find(|condition| condition.get("type").and_then(serde_json::Value::as_str) == Some(kind))
@@ -88,9 +75,4 @@ pub fn nearest<'a>(name: &str, among: impl Iterator<Item = &'a str>) -> Option<&
         .filter(|(likeness, _)| *likeness >= 0.75)
         .max_by(|(a, _), (b, _)| a.total_cmp(b))
         .map(|(_, candidate)| candidate)
-}
-
-/// An object's address at an end, in a namespace.
-pub fn at(end: End, kind: kind::Kind, namespace: &str, name: &str) -> ObjectRef {
-    ObjectRef::namespaced(end, kind, namespace, name)
 }

@@ -3,12 +3,14 @@
 //! Every check is a function of what was seen and asked. Where only the source was looked at (`assess`), checks of the target find nothing.
 
 pub mod access;
+pub mod disks;
 pub mod machines;
 pub mod names;
 pub mod namespace;
 pub mod nodes;
 pub mod ownership;
 pub mod server;
+pub mod storage;
 pub mod vms;
 
 use super::request::MoveRequest;
@@ -24,7 +26,8 @@ pub struct Check {
 }
 
 /// Every check, grouped by subject.
-pub const ALL: &[&[Check]] = &[server::CHECKS, access::CHECKS, namespace::CHECKS, names::CHECKS, vms::CHECKS, ownership::CHECKS, nodes::CHECKS];
+pub const ALL: &[&[Check]] =
+    &[server::CHECKS, access::CHECKS, namespace::CHECKS, names::CHECKS, vms::CHECKS, storage::CHECKS, ownership::CHECKS, nodes::CHECKS];
 
 /// Runs every check: the worst findings first, then by object and code.
 pub fn findings(seen: &Inventory, ask: &MoveRequest) -> Vec<Finding> {

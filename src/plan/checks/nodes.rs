@@ -1,7 +1,7 @@
 //! Whether a guest can be stopped for certain: its node must answer.
 
 use super::Check;
-use super::machines::{Machine, condition, each};
+use super::machines::{Machine, condition_at, each};
 use crate::model::finding::Finding;
 use crate::model::kind;
 
@@ -12,12 +12,12 @@ pub const CHECKS: &[Check] = &[
 
 fn node_not_ready(machine: &Machine) -> Option<Finding> {
     let nodes = &machine.seen.source.cluster.objects;
-    let name = machine.vmi.filter(|_| machine.is_active()).and_then(|vmi| vmi.text("/status/nodeName")).filter(|name| !name.is_empty())?;
+    let name = machine.active()?.node()?;
     if !nodes.is_listed(kind::NODE) {
         return None;
     }
     let what = match nodes.get(kind::NODE, name) {
-        Some(node) if condition(node, "Ready") => return None,
+        Some(node) if condition_at(node, "Ready").is_some_and(|ready| ready["status"] == "True") => return None,
         Some(_) => "does not answer (NotReady)",
         None => "is gone from the cluster",
     };
@@ -32,7 +32,7 @@ fn node_not_ready(machine: &Machine) -> Option<Finding> {
 }
 
 fn state_unknown(machine: &Machine) -> Option<Finding> {
-    (machine.phase() == Some("Unknown")).then(|| {
+    machine.active().is_some_and(|vmi| vmi.phase() == "Unknown").then(|| {
         Finding::blocking("H002", machine.reference(), "KubeVirt does not know whether the guest runs (phase Unknown)")
             .hint("bring its node back, then plan again")
     })

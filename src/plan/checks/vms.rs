@@ -6,12 +6,12 @@
 use serde_json::Value;
 
 use super::Check;
-use super::machines::{Machine, condition, condition_at, each, nearest};
+use super::machines::{Machine, condition_at, each, nearest};
 use crate::model::finding::Finding;
 use crate::model::inventory::Inventory;
 use crate::model::kind;
 use crate::model::manifest::Manifest;
-use crate::model::names::ANNOTATION_FENCE;
+use crate::model::names::{ANNOTATION_FENCE, FENCE_NODE_LABEL};
 use crate::plan::request::MoveRequest;
 
 pub const CHECKS: &[Check] = &[
@@ -62,11 +62,15 @@ fn deleting(machine: &Machine) -> Option<Finding> {
 }
 
 fn fenced(machine: &Machine) -> Option<Finding> {
-    let fence = machine.vm.annotation(ANNOTATION_FENCE)?;
-    let holder = serde_json::from_str::<Value>(fence).ok().and_then(|fence| Some(fence.get("move")?.as_str()?.to_owned()));
+    let mark = machine.vm.annotation(ANNOTATION_FENCE);
+    let affinity = fence_value(machine.vm);
+    if mark.is_none() && affinity.is_none() {
+        return None;
+    }
+    let marked = mark.and_then(|mark| serde_json::from_str::<Value>(mark).ok()).and_then(|mark| Some(mark.get("move")?.as_str()?.to_owned()));
     let namespace = &machine.seen.source.namespace;
     let finding = |who: String| Finding::blocking("V003", machine.reference(), format!("{who} holds this virtual machine and keeps it from running"));
-    Some(match holder {
+    Some(match marked.or_else(|| affinity.flatten().map(str::to_owned)) {
         Some(name) => finding(format!("move {name}")).hint(format!(
             "look with 'kubectl vmmove status {name} -n {namespace}'; go on with 'kubectl vmmove resume {name} -n {namespace}' or back with 'kubectl vmmove rollback {name} -n {namespace}'"
         )),
@@ -74,8 +78,16 @@ fn fenced(machine: &Machine) -> Option<Finding> {
     })
 }
 
+/// The fence's node affinity, if any required term has it, with the move that it names.
+fn fence_value(vm: &Manifest) -> Option<Option<&str>> {
+    let terms = vm.list("/spec/template/spec/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms");
+    let expressions = terms.iter().filter_map(|term| term.get("matchExpressions")?.as_array()).flatten();
+    let fence = expressions.into_iter().find(|expression| expression.get("key").and_then(Value::as_str) == Some(FENCE_NODE_LABEL))?;
+    Some(fence.pointer("/values/0").and_then(Value::as_str))
+}
+
 fn paused(machine: &Machine) -> Option<Finding> {
-    let paused = machine.is_active() && (machine.vmi.is_some_and(|vmi| condition(vmi, "Paused")) || printable(machine) == "Paused");
+    let paused = machine.active().is_some_and(|vmi| vmi.condition("Paused") || machine.lens().printable_status() == "Paused");
     paused.then(|| {
         Finding::blocking(
             "V004",
@@ -87,12 +99,10 @@ fn paused(machine: &Machine) -> Option<Finding> {
 }
 
 fn migrating(machine: &Machine) -> Option<Finding> {
-    let state = machine.vmi.and_then(|vmi| vmi.at("/status/migrationState"));
-    let on_its_way = state.is_some_and(|state| !flag(state, "completed") && !flag(state, "failed"));
     let migration = machine.beside(kind::VMIM).find(|migration| {
         migration.text("/spec/vmiName") == Some(machine.name()) && !matches!(migration.text("/status/phase"), Some("Succeeded" | "Failed"))
     });
-    let active = machine.is_active() && (on_its_way || migration.is_some() || printable(machine) == "Migrating");
+    let active = machine.active().is_some_and(|vmi| vmi.is_migrating() || migration.is_some() || machine.lens().printable_status() == "Migrating");
     active.then(|| {
         let name = migration.map_or_else(String::new, |migration| format!(" ({})", migration.name()));
         Finding::blocking("V005", machine.reference(), format!("the guest is being migrated between nodes{name}"))
@@ -101,11 +111,9 @@ fn migrating(machine: &Machine) -> Option<Finding> {
 }
 
 fn snapshotting(machine: &Machine) -> Option<Finding> {
-    let (what, name) = machine
-        .vm
-        .text("/status/snapshotInProgress")
-        .map(|name| ("snapshot", name))
-        .or_else(|| machine.vm.text("/status/restoreInProgress").map(|name| ("restore", name)))?;
+    let vm = machine.lens();
+    let snapshot = vm.snapshot_in_progress().map(|name| ("snapshot", name));
+    let (what, name) = snapshot.or_else(|| vm.restore_in_progress().map(|name| ("restore", name)))?;
     Some(
         Finding::blocking("V006", machine.reference(), format!("{what} {name} is under way; the virtual machine cannot be stopped meanwhile"))
             .hint("wait until it has finished, then plan again"),
@@ -142,7 +150,7 @@ fn volumes_changing(machine: &Machine) -> Option<Finding> {
     let what = if !machine.vm.list("/status/volumeRequests").is_empty() {
         "a volume is being plugged in or out"
     } else if machine.vm.at("/status/volumeUpdateState/volumeMigrationState").is_some()
-        || machine.is_active() && machine.vmi.is_some_and(|vmi| condition(vmi, "VolumesChange"))
+        || machine.active().is_some_and(|vmi| vmi.condition("VolumesChange"))
     {
         "its volumes are being migrated to other claims"
     } else {
@@ -169,7 +177,7 @@ fn change_requested(machine: &Machine) -> Option<Finding> {
 }
 
 fn restart_required(machine: &Machine) -> Option<Finding> {
-    if !condition(machine.vm, "RestartRequired") {
+    if !machine.lens().condition("RestartRequired") {
         return None;
     }
     let message =
@@ -186,7 +194,7 @@ fn restart_required(machine: &Machine) -> Option<Finding> {
 }
 
 fn recovery_required(machine: &Machine) -> Option<Finding> {
-    condition(machine.vm, "ManualRecoveryRequired").then(|| {
+    machine.lens().condition("ManualRecoveryRequired").then(|| {
         Finding::blocking(
             "V013",
             machine.reference(),
@@ -197,8 +205,8 @@ fn recovery_required(machine: &Machine) -> Option<Finding> {
 }
 
 fn finished(machine: &Machine) -> Option<Finding> {
-    let strategy = machine.run_strategy();
-    let ended = matches!(strategy, "Once" | "RerunOnFailure") && !machine.is_active();
+    let strategy = machine.lens().strategy();
+    let ended = matches!(strategy, "Once" | "RerunOnFailure") && machine.active().is_none();
     ended.then(|| {
         Finding::info(
             "V014",
@@ -228,12 +236,12 @@ fn backing_up(machine: &Machine) -> Option<Finding> {
             .at("/status/changedBlockTracking/backupStatus")
             .is_some_and(|backup| !flag(backup, "completed") && !flag(backup, "failed") && backup.get("endTimestamp").is_none_or(Value::is_null))
     };
-    let active = under_way(machine.vm) || machine.is_active() && machine.vmi.is_some_and(under_way);
+    let active = under_way(machine.vm) || machine.active().is_some_and(|vmi| under_way(vmi.0));
     active.then(|| Finding::blocking("V016", machine.reference(), "a backup is under way").hint("wait until it has finished, then plan again"))
 }
 
 fn receiving(machine: &Machine) -> Option<Finding> {
-    (machine.run_strategy() == "WaitAsReceiver").then(|| {
+    (machine.lens().strategy() == "WaitAsReceiver").then(|| {
         Finding::blocking("V017", machine.reference(), "it waits to receive a live migration: its disks are not its own yet")
             .hint("let the migration finish or give it another run strategy, then plan again")
     })
@@ -267,14 +275,10 @@ fn instance_only_networks(machine: &Machine) -> Option<Finding> {
 
 /// Names in a list of the instance's specification that the virtual machine's template does not have.
 fn instance_only<'a>(machine: &Machine<'a>, list: &str, counts: fn(&Value) -> bool) -> Vec<&'a str> {
-    let Some(vmi) = machine.vmi.filter(|_| machine.is_active()) else { return Vec::new() };
+    let Some(vmi) = machine.active() else { return Vec::new() };
     let name = |entry: &'a Value| entry.get("name").and_then(Value::as_str).unwrap_or_default();
-    let known: Vec<&str> = machine.vm.list(&format!("/spec/template/spec/{list}")).iter().map(name).collect();
-    vmi.list(&format!("/spec/{list}")).iter().filter(|entry| counts(entry)).map(name).filter(|name| !known.contains(name)).collect()
-}
-
-fn printable<'a>(machine: &Machine<'a>) -> &'a str {
-    machine.vm.text("/status/printableStatus").unwrap_or_default()
+    let known: Vec<&str> = machine.lens().instance().list(&format!("/{list}")).iter().map(name).collect();
+    vmi.instance().list(&format!("/{list}")).iter().filter(|entry| counts(entry)).map(name).filter(|name| !known.contains(name)).collect()
 }
 
 fn flag(value: &Value, key: &str) -> bool {

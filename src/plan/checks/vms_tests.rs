@@ -75,6 +75,11 @@ fn a_fenced_machine_names_the_move_that_holds_it() {
     let found = of(&World::new().source(db.clone()).seen(), &ask(&["db-1"]));
     assert!(found[0].message.contains("shop-to-test-7k2fq"), "{}", found[0].message);
     db.set_annotation(ANNOTATION_FENCE, "?");
+    assert_eq!(of(&World::new().source(db.clone()).seen(), &ask(&["db-1"]))[0].message.split(' ').next(), Some("a"));
+    db.remove("/metadata/annotations");
+    let expression = json!({"key": FENCE_NODE_LABEL, "operator": "In", "values": ["shop-to-test-7k2fq"]});
+    let terms = json!([{"matchExpressions": [expression]}]);
+    db.set("/spec/template/spec/affinity", json!({"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}}));
     assert_eq!(of(&World::new().source(db).seen(), &ask(&["db-1"]))[0].code, "V003");
 }
 

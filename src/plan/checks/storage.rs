@@ -1,0 +1,332 @@
+//! What speaks against moving a disk in the state it is in, or to the class it is to be on.
+
+use std::collections::BTreeSet;
+
+use super::Check;
+use super::disks::{Disk, disks, each_disk, machines_using, pods_using};
+use super::machines::{nearest, target_name};
+use crate::model::disk::{Claim, Volume};
+use crate::model::finding::{Finding, Severity};
+use crate::model::inventory::Inventory;
+use crate::model::kind;
+use crate::model::manifest::Manifest;
+use crate::model::names::{ANNOTATION_RECLAIM_POLICY, LABEL_MOVE};
+use crate::plan::request::{MoveRequest, Volumes};
+
+pub const CHECKS: &[Check] = &[
+    Check { code: "S001", title: "the claim of every disk exists", run: |seen, ask| each_disk(seen, ask, missing) },
+    Check { code: "S002", title: "every claim is bound", run: |seen, ask| each_disk(seen, ask, unbound) },
+    Check { code: "S003", title: "every disk has been filled", run: |seen, ask| each_disk(seen, ask, unfilled) },
+    Check { code: "S004", title: "no disk is being resized", run: |seen, ask| each_disk(seen, ask, resizing) },
+    Check { code: "S005", title: "no disk is being deleted", run: |seen, ask| each_disk(seen, ask, deleting) },
+    Check { code: "S006", title: "no other machine uses a disk", run: |seen, ask| each_disk(seen, ask, used_by_others) },
+    Check { code: "S007", title: "no two chosen machines share a disk", run: |seen, ask| each_disk(seen, ask, shared) },
+    Check { code: "S008", title: "no other pod uses a disk", run: |seen, ask| each_disk(seen, ask, used_by_pods) },
+    Check { code: "S009", title: "no disk is a golden image", run: |seen, ask| each_disk(seen, ask, golden) },
+    Check { code: "S010", title: "no disk is being cloned", run: |seen, ask| each_disk(seen, ask, being_cloned) },
+    Check { code: "S011", title: "no disk is being exported", run: |seen, ask| each_disk(seen, ask, being_exported) },
+    Check { code: "S012", title: "no snapshot of a disk is being taken", run: |seen, ask| each_disk(seen, ask, being_snapshotted) },
+    Check { code: "S013", title: "snapshots of disks stay behind", run: |seen, ask| each_disk(seen, ask, snapshots_stay) },
+    Check { code: "S014", title: "every volume is its claim's", run: |seen, ask| each_disk(seen, ask, volume_of_another) },
+    Check { code: "S015", title: "no volume is in the hands of another move", run: |seen, ask| each_disk(seen, ask, volume_held) },
+    Check { code: "S016", title: "the target has every class", run: |seen, ask| each_disk(seen, ask, class_missing) },
+    Check { code: "S017", title: "the target has every driver", run: |seen, ask| each_disk(seen, ask, driver_missing) },
+    Check { code: "S018", title: "classes that bind on first use", run: |seen, ask| each_disk(seen, ask, binds_late) },
+    Check { code: "S019", title: "choices of strategy name disks of the machines", run: stray_strategies },
+    Check { code: "S020", title: "choices of class name classes of the disks", run: stray_classes },
+    Check { code: "T007", title: "no claim of a disk's name is in the target", run: |seen, ask| taken("T007", kind::CLAIM, seen, ask) },
+    Check { code: "T008", title: "no DataVolume of a disk's name is in the target", run: |seen, ask| taken("T008", kind::DATA_VOLUME, seen, ask) },
+];
+
+/// The class a disk gets in the target: the one its own is mapped to, else the one for all, else its own.
+pub fn target_class<'a>(ask: &'a MoveRequest, class: Option<&'a str>) -> Option<&'a str> {
+    let mapped = class.and_then(|class| ask.class_map.get(class));
+    mapped.or(ask.storage_class.as_ref()).map(String::as_str).or(class)
+}
+
+/// The first Secret of a namespace that a volume is tied to for ever: it cannot change hands without it.
+pub fn secret_in<'a>(volume: &'a Manifest, namespace: &str) -> Option<&'a str> {
+    Volume(volume).secrets().find(|(_, place, _)| *place == namespace).map(|(_, _, name)| name)
+}
+
+/// The class of a volume that binds only when a pod uses it (`WaitForFirstConsumer`).
+pub fn binds_on_first_use(class: &Manifest) -> bool {
+    class.text("/volumeBindingMode") == Some("WaitForFirstConsumer")
+}
+
+fn missing(disk: &Disk, _: &MoveRequest) -> Option<Finding> {
+    let listed = disk.machine.seen.source.objects.is_listed(kind::CLAIM);
+    let filling = disk.data_volume().is_some_and(|volume| !volume.is_succeeded());
+    (listed && disk.claim().is_none() && !filling).then(|| {
+        Finding::blocking("S001", disk.machine.reference(), format!("its volume {} is claim {}, which does not exist", disk.volume, disk.name))
+            .hint("take the volume out of the virtual machine, or bring the claim back, then plan again")
+    })
+}
+
+fn unbound(disk: &Disk, _: &MoveRequest) -> Option<Finding> {
+    let claim = disk.claim()?;
+    let message = match claim.phase() {
+        "Bound" => return None,
+        "Lost" => format!("the claim has lost its volume {}", claim.volume_name().unwrap_or_default()),
+        _ if disk.data_volume().is_some_and(|volume| !volume.is_succeeded()) => return None,
+        phase => format!("the claim is not bound ({})", if phase.is_empty() { "Pending" } else { phase }),
+    };
+    let hint = if claim.phase() == "Lost" {
+        format!("look with 'kubectl vmmove doctor -n {}': another move may have been left half done", disk.machine.seen.source.namespace)
+    } else {
+        "nothing was ever written to it: start the virtual machine once, or take the disk out, then plan again".to_owned()
+    };
+    Some(Finding::blocking("S002", disk.reference(), message).hint(hint))
+}
+
+fn unfilled(disk: &Disk, _: &MoveRequest) -> Option<Finding> {
+    let volume = disk.data_volume().filter(|volume| !volume.is_succeeded())?;
+    let phase = if volume.phase().is_empty() { "Pending" } else { volume.phase() };
+    let (message, hint) = if volume.waits_for_consumer() {
+        (
+            format!("the disk is still empty: CDI fills it when the virtual machine starts for the first time ({phase})"),
+            "start the virtual machine once, or move it by applying its manifest in the target: there is nothing to carry",
+        )
+    } else if phase == "Failed" {
+        ("filling the disk has failed (Failed)".to_owned(), "look at the DataVolume's events, make it right or take the disk out, then plan again")
+    } else {
+        (format!("CDI is still filling the disk ({phase})"), "wait until its DataVolume has succeeded, then plan again")
+    };
+    Some(Finding::blocking("S003", disk.reference(), message).hint(hint))
+}
+
+fn resizing(disk: &Disk, _: &MoveRequest) -> Option<Finding> {
+    disk.claim()?.is_resizing().then(|| {
+        Finding::blocking("S004", disk.reference(), "the disk is being resized")
+            .hint("wait until it has its new size (a pending file system resize needs the guest to run), then plan again")
+    })
+}
+
+fn deleting(disk: &Disk, _: &MoveRequest) -> Option<Finding> {
+    let going = disk.claim().is_some_and(|claim| claim.0.is_deleting()) || disk.data_volume().is_some_and(|volume| volume.0.is_deleting());
+    going.then(|| Finding::blocking("S005", disk.reference(), "the disk is being deleted and only waits for its last user"))
+}
+
+fn used_by_others(disk: &Disk, ask: &MoveRequest) -> Option<Finding> {
+    let others: Vec<&str> =
+        machines_using(disk.machine.seen, disk.name).into_iter().filter(|name| !ask.machines.iter().any(|chosen| chosen == name)).collect();
+    (!others.is_empty()).then(|| {
+        Finding::blocking("S006", disk.reference(), format!("machines that stay behind use the disk too: {}", others.join(", ")))
+            .hint("a disk cannot be in two namespaces: take it out of one side first")
+    })
+}
+
+fn shared(disk: &Disk, ask: &MoveRequest) -> Option<Finding> {
+    let chosen: Vec<&str> =
+        machines_using(disk.machine.seen, disk.name).into_iter().filter(|name| ask.machines.iter().any(|chosen| chosen == name)).collect();
+    (chosen.len() > 1).then(|| {
+        Finding::blocking("S007", disk.reference(), format!("several of the chosen machines share the disk: {}", chosen.join(", ")))
+            .hint("this version moves no shared disks: take it out of all but one, and put it back in the target")
+    })
+}
+
+fn used_by_pods(disk: &Disk, ask: &MoveRequest) -> Option<Finding> {
+    let pods = pods_using(disk.machine.seen, disk.name, &ask.machines);
+    (!pods.is_empty()).then(|| {
+        Finding::blocking("S008", disk.reference(), format!("pods that do not belong to the guest use the disk: {}", pods.join(", ")))
+            .hint("end them, then plan again")
+    })
+}
+
+fn golden(disk: &Disk, _: &MoveRequest) -> Option<Finding> {
+    let namespace = &disk.machine.seen.source.namespace;
+    let points_here = |source: &&Manifest| {
+        let at = source.at("/status/source/pvc").or_else(|| source.at("/spec/source/pvc"));
+        at.is_some_and(|claim| claim["name"] == disk.name && (claim.get("namespace").is_none() || claim["namespace"] == **namespace))
+    };
+    let source = disk.machine.beside(kind::DATA_SOURCE).find(points_here)?;
+    Some(
+        Finding::warning(
+            "S009",
+            disk.reference(),
+            format!(
+                "DataSource {} offers this disk as an image for new machines; after cleanup, or with --volumes move, it offers nothing",
+                source.name()
+            ),
+        )
+        .hint("point the DataSource elsewhere, or copy the disk and keep the source"),
+    )
+}
+
+/// A clone in progress is a claim that waits and names this one; the driver's finalizer says nothing, it stays for ever
+/// (kubernetes-csi/external-provisioner `pkg/controller/clone_controller.go`).
+fn being_cloned(disk: &Disk, _: &MoveRequest) -> Option<Finding> {
+    let from_this = |claim: &&Manifest| {
+        let source = |field: &str| {
+            claim.text(&format!("/spec/{field}/kind")) == Some("PersistentVolumeClaim")
+                && claim.text(&format!("/spec/{field}/name")) == Some(disk.name)
+        };
+        Claim(claim).phase() == "Pending" && (source("dataSource") || source("dataSourceRef"))
+    };
+    let clone = disk.machine.beside(kind::CLAIM).find(from_this)?;
+    Some(
+        Finding::blocking("S010", disk.reference(), format!("claim {} is being cloned from it", clone.name()))
+            .hint("wait until it is bound or delete it, then plan again"),
+    )
+}
+
+fn being_exported(disk: &Disk, _: &MoveRequest) -> Option<Finding> {
+    let of_this = |export: &&Manifest| {
+        export.text("/spec/source/kind") == Some("PersistentVolumeClaim")
+            && export.text("/spec/source/name") == Some(disk.name)
+            && !matches!(export.text("/status/phase"), Some("Terminated" | "Skipped"))
+    };
+    let export = disk.machine.beside(kind::VM_EXPORT).find(of_this)?;
+    let namespace = &disk.machine.seen.source.namespace;
+    Some(
+        Finding::blocking("S011", disk.reference(), format!("export {} is open and reads the disk", export.name()))
+            .hint(format!("remove it when it is no longer needed: kubectl delete virtualmachineexport {} -n {namespace}", export.name())),
+    )
+}
+
+fn snapshots<'a>(disk: &Disk<'a>, ready: bool) -> Vec<&'a str> {
+    let of_this =
+        disk.machine.beside(kind::VOLUME_SNAPSHOT).filter(|snapshot| snapshot.text("/spec/source/persistentVolumeClaimName") == Some(disk.name));
+    of_this.filter(|snapshot| snapshot.flag("/status/readyToUse") == ready).map(Manifest::name).collect()
+}
+
+fn being_snapshotted(disk: &Disk, _: &MoveRequest) -> Option<Finding> {
+    let names = snapshots(disk, false);
+    (!names.is_empty()).then(|| {
+        Finding::blocking("S012", disk.reference(), format!("snapshots of the disk are not ready yet: {}", names.join(", ")))
+            .hint("wait until they are ready, or delete those that failed, then plan again")
+    })
+}
+
+fn snapshots_stay(disk: &Disk, _: &MoveRequest) -> Option<Finding> {
+    let names = snapshots(disk, true);
+    (!names.is_empty()).then(|| {
+        Finding::info("S013", disk.reference(), format!("snapshots of the disk stay in the source namespace: {}", names.join(", ")))
+            .hint("take new ones in the target after the move")
+    })
+}
+
+fn volume_of_another(disk: &Disk, _: &MoveRequest) -> Option<Finding> {
+    let claim = disk.claim().filter(|claim| claim.is_bound())?;
+    let volumes = &disk.machine.seen.source.cluster.objects;
+    let name = claim.volume_name()?;
+    let message = match volumes.get(kind::VOLUME, name).map(Volume) {
+        None if !volumes.is_listed(kind::VOLUME) => return None,
+        None => format!("its volume {name} does not exist"),
+        Some(volume) => match volume.claim_ref() {
+            Some(owner) if owner.uid == claim.0.uid() => return None,
+            Some(owner) => format!("its volume {name} belongs to claim {} in namespace {}", owner.name, owner.namespace),
+            None => format!("its volume {name} belongs to no claim"),
+        },
+    };
+    let hint = format!("look with 'kubectl vmmove doctor -n {}': another move may have been left half done", disk.machine.seen.source.namespace);
+    Some(Finding::blocking("S014", disk.reference(), message).hint(hint))
+}
+
+fn volume_held(disk: &Disk, _: &MoveRequest) -> Option<Finding> {
+    let volume = disk.persistent_volume().filter(|volume| volume.annotation(ANNOTATION_RECLAIM_POLICY).is_some())?;
+    let namespace = &disk.machine.seen.source.namespace;
+    let who = volume.label(LABEL_MOVE).map_or_else(|| "another move".to_owned(), |name| format!("move {name}"));
+    Some(
+        Finding::blocking(
+            "S015",
+            disk.reference(),
+            format!("its volume {} is in the hands of {who}, which owes it its reclaim policy", volume.name()),
+        )
+        .hint(format!("finish or undo that move; look with 'kubectl vmmove doctor -n {namespace}'")),
+    )
+}
+
+fn class_missing(disk: &Disk, ask: &MoveRequest) -> Option<Finding> {
+    let target = disk.machine.seen.target.as_ref()?;
+    let own = disk.claim()?.class();
+    let class = target_class(ask, own)?;
+    let classes = &target.cluster.objects;
+    if !classes.is_listed(kind::STORAGE_CLASS) || classes.get(kind::STORAGE_CLASS, class).is_some() {
+        return None;
+    }
+    let only_handed_over = ask.options.volumes == Volumes::Move && own == Some(class);
+    let severity = if only_handed_over { Severity::Warning } else { Severity::Blocking };
+    let finding = Finding::new(severity, "S016", disk.reference(), format!("there is no storage class {class} in the target"));
+    Some(match nearest(class, classes.all(kind::STORAGE_CLASS).map(Manifest::name)) {
+        Some(near) => finding.hint(format!("choose another with --storage-class or --map-storage-class; did you mean \"{near}\"?")),
+        None => finding.hint("choose another with --storage-class or --map-storage-class"),
+    })
+}
+
+/// A driver need not register itself, so its absence is no proof (kubernetes/api `storage/v1` CSIDriver).
+fn driver_missing(disk: &Disk, ask: &MoveRequest) -> Option<Finding> {
+    let objects = &disk.machine.seen.target.as_ref()?.cluster.objects;
+    let class = target_class(ask, disk.claim()?.class())?;
+    let driver = objects.get(kind::STORAGE_CLASS, class)?.text("/provisioner").filter(|driver| !driver.starts_with("kubernetes.io/"))?;
+    (objects.is_listed(kind::CSI_DRIVER) && objects.get(kind::CSI_DRIVER, driver).is_none()).then(|| {
+        Finding::warning("S017", disk.reference(), format!("driver {driver} of class {class} is not registered in the target"))
+            .hint("make sure that the driver is installed: otherwise the target's disks wait for ever")
+    })
+}
+
+fn binds_late(disk: &Disk, ask: &MoveRequest) -> Option<Finding> {
+    let class = target_class(ask, disk.claim()?.class())?;
+    let object = disk.machine.seen.target.as_ref()?.cluster.objects.get(kind::STORAGE_CLASS, class)?;
+    binds_on_first_use(object).then(|| {
+        Finding::info(
+            "S018",
+            disk.reference(),
+            format!(
+                "class {class} binds a claim when it is first used (WaitForFirstConsumer); a copy is bound at once, on any node that suits the class"
+            ),
+        )
+    })
+}
+
+fn stray_strategies(seen: &Inventory, ask: &MoveRequest) -> Vec<Finding> {
+    let known: BTreeSet<&str> = disks(seen, ask).map(|disk| disk.name).collect();
+    let stray = ask.claim_strategies.keys().filter(|claim| !known.contains(claim.as_str()));
+    stray
+        .map(|claim| {
+            let finding = Finding::blocking(
+                "S019",
+                seen.source.reference(kind::CLAIM, claim),
+                format!("--strategy speaks of \"{claim}\", which is no disk of the chosen machines"),
+            );
+            match nearest(claim, known.iter().copied()) {
+                Some(near) => finding.hint(format!("did you mean \"{near}\"?")),
+                None => finding,
+            }
+        })
+        .collect()
+}
+
+fn stray_classes(seen: &Inventory, ask: &MoveRequest) -> Vec<Finding> {
+    let known: BTreeSet<&str> = disks(seen, ask).filter_map(|disk| disk.claim()?.class()).collect();
+    let stray = ask.class_map.keys().filter(|class| !known.contains(class.as_str()));
+    stray
+        .map(|class| {
+            let object = seen.source.reference(kind::STORAGE_CLASS, class);
+            Finding::warning("S020", object, format!("--map-storage-class speaks of \"{class}\", which no disk is on"))
+        })
+        .collect()
+}
+
+/// Claims and DataVolumes keep their names in the target.
+fn taken(code: &str, kind: kind::Kind, seen: &Inventory, ask: &MoveRequest) -> Vec<Finding> {
+    let Some(target) = &seen.target else { return Vec::new() };
+    disks(seen, ask)
+        .filter_map(|disk| Some((disk, target.objects.get(kind, disk.name)?)))
+        .map(|(disk, object)| {
+            let whose = object.label(LABEL_MOVE).map_or_else(String::new, |name| format!(", made by move {name}"));
+            let message = format!(
+                "{}/{} exists in {} already{whose}; it would be the disk of {}",
+                kind.singular(),
+                object.name(),
+                target.namespace,
+                target_name(ask, disk.machine.name())
+            );
+            Finding::blocking(code, target.reference(kind, object.name()), message).hint("nothing is overwritten: remove it or give it another name")
+        })
+        .collect()
+}
+
+#[cfg(test)]
+#[path = "storage_tests.rs"]
+mod tests;
