@@ -3,10 +3,12 @@
 //! Every check is a function of what was seen and asked. Where only the source was looked at (`assess`), checks of the target find nothing.
 
 pub mod access;
+pub mod classes;
 pub mod disks;
 pub mod machines;
 pub mod names;
 pub mod namespace;
+pub mod network;
 pub mod nodes;
 pub mod ownership;
 pub mod server;
@@ -26,8 +28,18 @@ pub struct Check {
 }
 
 /// Every check, grouped by subject.
-pub const ALL: &[&[Check]] =
-    &[server::CHECKS, access::CHECKS, namespace::CHECKS, names::CHECKS, vms::CHECKS, storage::CHECKS, ownership::CHECKS, nodes::CHECKS];
+pub const ALL: &[&[Check]] = &[
+    server::CHECKS,
+    access::CHECKS,
+    namespace::CHECKS,
+    names::CHECKS,
+    vms::CHECKS,
+    storage::CHECKS,
+    classes::CHECKS,
+    network::CHECKS,
+    ownership::CHECKS,
+    nodes::CHECKS,
+];
 
 /// Runs every check: the worst findings first, then by object and code.
 pub fn findings(seen: &Inventory, ask: &MoveRequest) -> Vec<Finding> {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Check;
+use super::disks::disks;
 use super::machines::{machines, nearest, target_name};
 use crate::model::finding::Finding;
 use crate::model::inventory::Inventory;
@@ -13,6 +14,12 @@ use crate::plan::request::MoveRequest;
 pub const CHECKS: &[Check] = &[
     Check { code: "T005", title: "no virtual machine of the name is in the target", run: |seen, ask| taken("T005", kind::VM, seen, ask) },
     Check { code: "T006", title: "no instance of the name is in the target", run: |seen, ask| taken("T006", kind::VMI, seen, ask) },
+    Check { code: "T007", title: "no claim of a disk's name is in the target", run: |seen, ask| disk_taken("T007", kind::CLAIM, seen, ask) },
+    Check {
+        code: "T008",
+        title: "no DataVolume of a disk's name is in the target",
+        run: |seen, ask| disk_taken("T008", kind::DATA_VOLUME, seen, ask),
+    },
     Check { code: "T009", title: "no two machines get one name", run: collision },
     Check { code: "T010", title: "names in the target are valid", run: invalid },
     Check { code: "T011", title: "renames name chosen machines", run: unknown_rename },
@@ -30,6 +37,25 @@ fn taken(code: &str, kind: kind::Kind, seen: &Inventory, ask: &MoveRequest) -> V
                 object.name(),
                 target.namespace
             ))
+        })
+        .collect()
+}
+
+/// Claims and DataVolumes keep their names in the target.
+fn disk_taken(code: &str, kind: kind::Kind, seen: &Inventory, ask: &MoveRequest) -> Vec<Finding> {
+    let Some(target) = &seen.target else { return Vec::new() };
+    disks(seen, ask)
+        .filter_map(|disk| Some((disk, target.objects.get(kind, disk.name)?)))
+        .map(|(disk, object)| {
+            let whose = object.label(LABEL_MOVE).map_or_else(String::new, |name| format!(", made by move {name}"));
+            let message = format!(
+                "{}/{} exists in {} already{whose}; it would be the disk of {}",
+                kind.singular(),
+                object.name(),
+                target.namespace,
+                target_name(ask, disk.machine.name())
+            );
+            Finding::blocking(code, target.reference(kind, object.name()), message).hint("nothing is overwritten: remove it or give it another name")
         })
         .collect()
 }
@@ -92,7 +118,9 @@ fn is_label(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::fixtures::{World, ask, codes, vm};
+    use serde_json::json;
+
+    use crate::plan::fixtures::{World, ask, claim, codes, object, vm};
 
     fn of(world: World, ask: &MoveRequest) -> Vec<Finding> {
         let seen = world.seen();
@@ -117,5 +145,15 @@ mod tests {
         assert_eq!(codes(&of(world(), &renamed(&["db-1"], &[("db-1", "DB")]))), ["T010"]);
         let stray = of(world(), &renamed(&["db-1"], &[("db1", "db-2")]));
         assert_eq!(stray[0].hint.as_deref(), Some("did you mean \"db-1\"?"));
+    }
+
+    #[test]
+    fn names_of_disks_must_be_free_in_the_target() {
+        let taken = World::new().source(vm("db-1", &["data"])).source(claim("data", 20)).target(claim("data", 20)).target(object(
+            kind::DATA_VOLUME,
+            "data",
+            json!({}),
+        ));
+        assert_eq!(codes(&of(taken, &ask(&["db-1"]))), ["T007", "T008"]);
     }
 }

@@ -1,17 +1,13 @@
-//! What speaks against moving a disk in the state it is in, or to the class it is to be on.
-
-use std::collections::BTreeSet;
+//! What speaks against moving a disk in the state it is in.
 
 use super::Check;
-use super::disks::{Disk, disks, each_disk, machines_using, pods_using};
-use super::machines::{nearest, target_name};
+use super::disks::{Disk, each_disk, machines_using, pods_using};
 use crate::model::disk::{Claim, Volume};
-use crate::model::finding::{Finding, Severity};
-use crate::model::inventory::Inventory;
+use crate::model::finding::Finding;
 use crate::model::kind;
 use crate::model::manifest::Manifest;
 use crate::model::names::{ANNOTATION_RECLAIM_POLICY, LABEL_MOVE};
-use crate::plan::request::{MoveRequest, Volumes};
+use crate::plan::request::MoveRequest;
 
 pub const CHECKS: &[Check] = &[
     Check { code: "S001", title: "the claim of every disk exists", run: |seen, ask| each_disk(seen, ask, missing) },
@@ -29,29 +25,11 @@ pub const CHECKS: &[Check] = &[
     Check { code: "S013", title: "snapshots of disks stay behind", run: |seen, ask| each_disk(seen, ask, snapshots_stay) },
     Check { code: "S014", title: "every volume is its claim's", run: |seen, ask| each_disk(seen, ask, volume_of_another) },
     Check { code: "S015", title: "no volume is in the hands of another move", run: |seen, ask| each_disk(seen, ask, volume_held) },
-    Check { code: "S016", title: "the target has every class", run: |seen, ask| each_disk(seen, ask, class_missing) },
-    Check { code: "S017", title: "the target has every driver", run: |seen, ask| each_disk(seen, ask, driver_missing) },
-    Check { code: "S018", title: "classes that bind on first use", run: |seen, ask| each_disk(seen, ask, binds_late) },
-    Check { code: "S019", title: "choices of strategy name disks of the machines", run: stray_strategies },
-    Check { code: "S020", title: "choices of class name classes of the disks", run: stray_classes },
-    Check { code: "T007", title: "no claim of a disk's name is in the target", run: |seen, ask| taken("T007", kind::CLAIM, seen, ask) },
-    Check { code: "T008", title: "no DataVolume of a disk's name is in the target", run: |seen, ask| taken("T008", kind::DATA_VOLUME, seen, ask) },
 ];
-
-/// The class a disk gets in the target: the one its own is mapped to, else the one for all, else its own.
-pub fn target_class<'a>(ask: &'a MoveRequest, class: Option<&'a str>) -> Option<&'a str> {
-    let mapped = class.and_then(|class| ask.class_map.get(class));
-    mapped.or(ask.storage_class.as_ref()).map(String::as_str).or(class)
-}
 
 /// The first Secret of a namespace that a volume is tied to for ever: it cannot change hands without it.
 pub fn secret_in<'a>(volume: &'a Manifest, namespace: &str) -> Option<&'a str> {
     Volume(volume).secrets().find(|(_, place, _)| *place == namespace).map(|(_, _, name)| name)
-}
-
-/// The class of a volume that binds only when a pod uses it (`WaitForFirstConsumer`).
-pub fn binds_on_first_use(class: &Manifest) -> bool {
-    class.text("/volumeBindingMode") == Some("WaitForFirstConsumer")
 }
 
 fn missing(disk: &Disk, _: &MoveRequest) -> Option<Finding> {
@@ -235,96 +213,6 @@ fn volume_held(disk: &Disk, _: &MoveRequest) -> Option<Finding> {
         )
         .hint(format!("finish or undo that move; look with 'kubectl vmmove doctor -n {namespace}'")),
     )
-}
-
-fn class_missing(disk: &Disk, ask: &MoveRequest) -> Option<Finding> {
-    let target = disk.machine.seen.target.as_ref()?;
-    let own = disk.claim()?.class();
-    let class = target_class(ask, own)?;
-    let classes = &target.cluster.objects;
-    if !classes.is_listed(kind::STORAGE_CLASS) || classes.get(kind::STORAGE_CLASS, class).is_some() {
-        return None;
-    }
-    let only_handed_over = ask.options.volumes == Volumes::Move && own == Some(class);
-    let severity = if only_handed_over { Severity::Warning } else { Severity::Blocking };
-    let finding = Finding::new(severity, "S016", disk.reference(), format!("there is no storage class {class} in the target"));
-    Some(match nearest(class, classes.all(kind::STORAGE_CLASS).map(Manifest::name)) {
-        Some(near) => finding.hint(format!("choose another with --storage-class or --map-storage-class; did you mean \"{near}\"?")),
-        None => finding.hint("choose another with --storage-class or --map-storage-class"),
-    })
-}
-
-/// A driver need not register itself, so its absence is no proof (kubernetes/api `storage/v1` CSIDriver).
-fn driver_missing(disk: &Disk, ask: &MoveRequest) -> Option<Finding> {
-    let objects = &disk.machine.seen.target.as_ref()?.cluster.objects;
-    let class = target_class(ask, disk.claim()?.class())?;
-    let driver = objects.get(kind::STORAGE_CLASS, class)?.text("/provisioner").filter(|driver| !driver.starts_with("kubernetes.io/"))?;
-    (objects.is_listed(kind::CSI_DRIVER) && objects.get(kind::CSI_DRIVER, driver).is_none()).then(|| {
-        Finding::warning("S017", disk.reference(), format!("driver {driver} of class {class} is not registered in the target"))
-            .hint("make sure that the driver is installed: otherwise the target's disks wait for ever")
-    })
-}
-
-fn binds_late(disk: &Disk, ask: &MoveRequest) -> Option<Finding> {
-    let class = target_class(ask, disk.claim()?.class())?;
-    let object = disk.machine.seen.target.as_ref()?.cluster.objects.get(kind::STORAGE_CLASS, class)?;
-    binds_on_first_use(object).then(|| {
-        Finding::info(
-            "S018",
-            disk.reference(),
-            format!(
-                "class {class} binds a claim when it is first used (WaitForFirstConsumer); a copy is bound at once, on any node that suits the class"
-            ),
-        )
-    })
-}
-
-fn stray_strategies(seen: &Inventory, ask: &MoveRequest) -> Vec<Finding> {
-    let known: BTreeSet<&str> = disks(seen, ask).map(|disk| disk.name).collect();
-    let stray = ask.claim_strategies.keys().filter(|claim| !known.contains(claim.as_str()));
-    stray
-        .map(|claim| {
-            let finding = Finding::blocking(
-                "S019",
-                seen.source.reference(kind::CLAIM, claim),
-                format!("--strategy speaks of \"{claim}\", which is no disk of the chosen machines"),
-            );
-            match nearest(claim, known.iter().copied()) {
-                Some(near) => finding.hint(format!("did you mean \"{near}\"?")),
-                None => finding,
-            }
-        })
-        .collect()
-}
-
-fn stray_classes(seen: &Inventory, ask: &MoveRequest) -> Vec<Finding> {
-    let known: BTreeSet<&str> = disks(seen, ask).filter_map(|disk| disk.claim()?.class()).collect();
-    let stray = ask.class_map.keys().filter(|class| !known.contains(class.as_str()));
-    stray
-        .map(|class| {
-            let object = seen.source.reference(kind::STORAGE_CLASS, class);
-            Finding::warning("S020", object, format!("--map-storage-class speaks of \"{class}\", which no disk is on"))
-        })
-        .collect()
-}
-
-/// Claims and DataVolumes keep their names in the target.
-fn taken(code: &str, kind: kind::Kind, seen: &Inventory, ask: &MoveRequest) -> Vec<Finding> {
-    let Some(target) = &seen.target else { return Vec::new() };
-    disks(seen, ask)
-        .filter_map(|disk| Some((disk, target.objects.get(kind, disk.name)?)))
-        .map(|(disk, object)| {
-            let whose = object.label(LABEL_MOVE).map_or_else(String::new, |name| format!(", made by move {name}"));
-            let message = format!(
-                "{}/{} exists in {} already{whose}; it would be the disk of {}",
-                kind.singular(),
-                object.name(),
-                target.namespace,
-                target_name(ask, disk.machine.name())
-            );
-            Finding::blocking(code, target.reference(kind, object.name()), message).hint("nothing is overwritten: remove it or give it another name")
-        })
-        .collect()
 }
 
 #[cfg(test)]

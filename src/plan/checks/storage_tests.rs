@@ -3,13 +3,18 @@
 use serde_json::json;
 
 use super::*;
-use crate::plan::fixtures::{World, ask, claim, class, codes, object, pod, vm, volume};
+use crate::model::finding::Severity;
+use crate::model::inventory::Inventory;
+use crate::plan::fixtures::{World, ask, claim, codes, object, pod, vm, volume};
 
 fn of(seen: &Inventory, ask: &MoveRequest) -> Vec<Finding> {
     let mut found: Vec<_> = CHECKS.iter().flat_map(|check| (check.run)(seen, ask)).collect();
     super::super::sort(&mut found);
     found
 }
+
+/// A code and the change to a claim that leads to it.
+type Story = (&'static str, fn(&mut Manifest));
 
 /// Machine `db-1` with disk `data`, after a change to its claim.
 fn world(change: impl FnOnce(&mut Manifest)) -> World {
@@ -35,7 +40,6 @@ fn a_bound_disk_that_nobody_else_uses_is_fine() {
 #[test]
 fn a_disk_must_be_there_bound_and_whole() {
     assert_eq!(codes(&of(&World::new().source(vm("db-1", &["data"])).seen(), &ask(&["db-1"]))), ["S001"]);
-    type Story = (&'static str, fn(&mut Manifest));
     let stories: [Story; 5] = [
         ("S002", |claim| claim.set("/status/phase", "Pending".into())),
         ("S002", |claim| claim.set("/status/phase", "Lost".into())),
@@ -110,41 +114,6 @@ fn a_volume_that_another_move_holds_is_left_alone() {
     let found = of(&plain().cluster(held).seen(), &ask(&["db-1"]));
     assert_eq!(codes(&found), ["S015"]);
     assert!(found[0].message.contains("shop-to-test-7k2fq"));
-}
-
-#[test]
-fn names_of_disks_must_be_free_in_the_target() {
-    let taken = plain().target(claim("data", 20)).target(object(kind::DATA_VOLUME, "data", json!({})));
-    assert_eq!(codes(&of(&taken.seen(), &ask(&["db-1"]))), ["T007", "T008"]);
-}
-
-#[test]
-fn the_target_must_have_the_class_and_should_have_the_driver() {
-    let to = |class: &str| MoveRequest { storage_class: Some(class.to_owned()), ..ask(&["db-1"]) };
-    let found = of(&plain().seen(), &to("fas"));
-    assert_eq!(codes(&found), ["S016"]);
-    assert!(found[0].hint.as_deref().is_some_and(|hint| hint.contains("\"fast\"")));
-    let mut other = class("other");
-    other.set("/provisioner", "nobody.example.org".into());
-    other.set("/volumeBindingMode", "WaitForFirstConsumer".into());
-    assert_eq!(severities(plain().cluster(other), &to("other")), [("S017".to_owned(), Severity::Warning), ("S018".to_owned(), Severity::Info)]);
-}
-
-#[test]
-fn a_map_of_classes_wins_over_the_class_for_all() {
-    let both = MoveRequest { storage_class: Some("all".into()), class_map: [("fast".to_owned(), "mapped".to_owned())].into(), ..ask(&[]) };
-    assert_eq!(
-        (target_class(&both, Some("fast")), target_class(&both, Some("slow")), target_class(&ask(&[]), Some("fast"))),
-        (Some("mapped"), Some("all"), Some("fast"))
-    );
-}
-
-#[test]
-fn choices_that_fit_nothing_are_told() {
-    let mut stray = ask(&["db-1"]);
-    stray.claim_strategies.insert("dta".to_owned(), crate::plan::request::Strategy::Rebind);
-    stray.class_map.insert("slow".to_owned(), "fast".to_owned());
-    assert_eq!(severities(plain(), &stray), [("S019".to_owned(), Severity::Blocking), ("S020".to_owned(), Severity::Warning)]);
 }
 
 #[test]

@@ -70,7 +70,7 @@ fn fenced(machine: &Machine) -> Option<Finding> {
     let marked = mark.and_then(|mark| serde_json::from_str::<Value>(mark).ok()).and_then(|mark| Some(mark.get("move")?.as_str()?.to_owned()));
     let namespace = &machine.seen.source.namespace;
     let finding = |who: String| Finding::blocking("V003", machine.reference(), format!("{who} holds this virtual machine and keeps it from running"));
-    Some(match marked.or_else(|| affinity.flatten().map(str::to_owned)) {
+    Some(match marked.or_else(|| affinity.filter(|name| !name.is_empty()).map(str::to_owned)) {
         Some(name) => finding(format!("move {name}")).hint(format!(
             "look with 'kubectl vmmove status {name} -n {namespace}'; go on with 'kubectl vmmove resume {name} -n {namespace}' or back with 'kubectl vmmove rollback {name} -n {namespace}'"
         )),
@@ -78,12 +78,12 @@ fn fenced(machine: &Machine) -> Option<Finding> {
     })
 }
 
-/// The fence's node affinity, if any required term has it, with the move that it names.
-fn fence_value(vm: &Manifest) -> Option<Option<&str>> {
+/// The value of the fence's node affinity, if any required term has it: the move, or nothing.
+fn fence_value(vm: &Manifest) -> Option<&str> {
     let terms = vm.list("/spec/template/spec/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms");
     let expressions = terms.iter().filter_map(|term| term.get("matchExpressions")?.as_array()).flatten();
     let fence = expressions.into_iter().find(|expression| expression.get("key").and_then(Value::as_str) == Some(FENCE_NODE_LABEL))?;
-    Some(fence.pointer("/values/0").and_then(Value::as_str))
+    Some(fence.pointer("/values/0").and_then(Value::as_str).unwrap_or_default())
 }
 
 fn paused(machine: &Machine) -> Option<Finding> {
