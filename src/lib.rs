@@ -4,9 +4,12 @@
 //! (the only user of the kube crate), `survey`, `steps` and `ledger` (KubeVirt on a cluster), `output` (values to
 //! text), `verbs` (front doors). A file imports only from lower floors or its own folder; `tests/architecture.rs` keeps that.
 
+pub mod app;
 pub mod cluster;
 pub mod engine;
+pub mod exit;
 pub mod model;
 pub mod output;
 pub mod plan;
 pub mod survey;
+pub mod verbs;

@@ -1,3 +1,85 @@
-//! Argv in, exit code out.
+//! Argv in, exit code out: streams, the panic hook, and a runtime for the verbs that need one.
 
-fn main() {}
+use std::io::{BufReader, IsTerminal, Write};
+use std::panic::{self, AssertUnwindSafe};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use vmmove::app::{self, Io};
+use vmmove::cluster::connect;
+use vmmove::engine::clock::{System, SystemRng};
+use vmmove::exit::Code;
+use vmmove::model::failure::Failure;
+use vmmove::verbs::args::help;
+use vmmove::verbs::completion::protocol;
+use vmmove::verbs::{Cli, Context};
+
+fn main() -> ExitCode {
+    let mut args = std::env::args_os();
+    let program = args.next().unwrap_or_default().to_string_lossy().into_owned();
+    let mut args = args.peekable();
+    let asked = protocol::is_asked(&program) || args.next_if(|word| word == "__complete").is_some();
+    if asked {
+        let words: Vec<_> = args.collect();
+        return ExitCode::from(u8::from(protocol::answer(&words, &mut std::io::stdout().lock()).is_err()));
+    }
+    let prefix = help::prefix(&program);
+    panic::set_hook(Box::new({
+        let prefix = prefix.clone();
+        move |defect| tell(&prefix, defect)
+    }));
+    let mut io = streams();
+    let code = panic::catch_unwind(AssertUnwindSafe(|| match app::read(&prefix, args, &mut io) {
+        Ok(cli) => run(cli, io, prefix, program),
+        Err(code) => code,
+    }));
+    ExitCode::from(code.unwrap_or(Code::ERROR).0)
+}
+
+fn run(cli: Cli, io: Io, prefix: String, program: String) -> Code {
+    let local = cli.verb.is_local();
+    let mut cx = Context {
+        connection: cli.connection.clone(),
+        connector: Arc::new(|ask| Box::pin(async move { connect(&ask).await })),
+        io,
+        clock: Arc::new(System::new()),
+        rng: Arc::new(SystemRng),
+        prefix,
+        program,
+    };
+    if local {
+        return futures::executor::block_on(app::run(cli, &mut cx));
+    }
+    match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => {
+            let code = runtime.block_on(app::run(cli, &mut cx));
+            runtime.shutdown_background();
+            code
+        }
+        Err(error) => app::fail(&mut cx.io, &Failure::error(format!("cannot start: {error}")), &cx.prefix),
+    }
+}
+
+fn streams() -> Io {
+    Io {
+        stdin: Box::new(BufReader::new(std::io::stdin())),
+        stdout: Box::new(std::io::stdout()),
+        stderr: Box::new(std::io::stderr()),
+        stdin_is_terminal: std::io::stdin().is_terminal(),
+        stdout_is_terminal: std::io::stdout().is_terminal(),
+        stderr_is_terminal: std::io::stderr().is_terminal(),
+        env: |name| std::env::var(name).ok(),
+    }
+}
+
+/// What a defect of ours says. Its own message may hold what must not be shown, so that comes only when a backtrace was asked for.
+fn tell(prefix: &str, defect: &panic::PanicHookInfo<'_>) {
+    let place = defect.location().map_or_else(String::new, |place| format!(" ({}:{})", place.file(), place.line()));
+    let detail = std::env::var_os("RUST_BACKTRACE").map_or_else(String::new, |_| format!("{defect}\r\n"));
+    let show_cursor = if std::io::stderr().is_terminal() { "\u{1b}[?25h\r" } else { "" };
+    let _ = write!(
+        std::io::stderr().lock(),
+        "{show_cursor}error: {prefix} has a defect and stopped{place}\r\n  \
+         hint: what a move had begun is written down: see it with '{prefix} status' and go on with '{prefix} resume MOVE'\r\n{detail}"
+    );
+}

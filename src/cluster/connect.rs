@@ -10,7 +10,7 @@ use kube::config::ExecConfig;
 
 use super::call::Cluster;
 use super::error::ApiError;
-use super::kubeconfig::{Surroundings, configure};
+use super::kubeconfig::{self, Surroundings, configure};
 use super::stack;
 use crate::engine::clock::{Clock, System};
 use crate::model::failure::Failure;
@@ -53,6 +53,15 @@ pub async fn connect(ask: &Connect) -> Result<Cluster, Failure> {
 /// As [`connect`].
 pub async fn connect_with(ask: &Connect, clock: Arc<dyn Clock>) -> Result<Cluster, Failure> {
     open(ask, &Surroundings::of_process(), clock).await
+}
+
+/// The names of the contexts that the kubeconfig files have, in their order.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn contexts(ask: &Connect) -> Result<Vec<String>, Failure> {
+    let files = kubeconfig::load(ask, &Surroundings::of_process())?;
+    Ok(files.contexts.into_iter().map(|context| context.name).collect())
 }
 
 async fn open(ask: &Connect, around: &Surroundings, clock: Arc<dyn Clock>) -> Result<Cluster, Failure> {

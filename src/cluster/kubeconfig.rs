@@ -63,7 +63,7 @@ pub(super) fn configure(ask: &Connect, around: &Surroundings) -> Result<Config, 
 }
 
 /// All files as one: the first to say something wins. Files of `KUBECONFIG` may be missing, a file named by flag may not.
-fn load(ask: &Connect, around: &Surroundings) -> Result<Kubeconfig, Failure> {
+pub(super) fn load(ask: &Connect, around: &Surroundings) -> Result<Kubeconfig, Failure> {
     if let Some(path) = &ask.kubeconfig {
         if !path.exists() {
             return Err(Failure::error(format!("stat {}: no such file or directory", path.display())).hint("--kubeconfig names the file to read"));

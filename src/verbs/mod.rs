@@ -1,0 +1,111 @@
+//! The front doors: one file per verb, with its flags and what it does in order. What several verbs decide or show lives below.
+
+use std::sync::Arc;
+
+use clap::{Parser, Subcommand};
+use futures::future::BoxFuture;
+
+use self::args::connection::{Connection, quoted};
+use crate::app::Io;
+use crate::cluster::{Cluster, Connect};
+use crate::engine::clock::{Clock, Rng};
+use crate::exit::Code;
+use crate::model::failure::Failure;
+
+pub mod args;
+pub mod completion;
+pub mod version;
+
+/// Move KubeVirt virtual machines: look, decide, act step by step, go back
+#[derive(Debug, Parser)]
+#[command(
+    name = "vmmove",
+    disable_help_flag = true,
+    disable_help_subcommand = true,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    args_override_self = true
+)]
+#[command(subcommand_help_heading = "Commands", subcommand_value_name = "COMMAND")]
+pub struct Cli {
+    #[command(flatten)]
+    pub connection: Connection,
+    /// Print help
+    #[arg(short, long, global = true, action = clap::ArgAction::HelpShort)]
+    help: Option<bool>,
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+macro_rules! verbs {
+    ($($(#[$about:meta])* $variant:ident = $module:ident $name:literal;)*) => {
+        /// What can be done; each is the file of the same name.
+        #[derive(Debug, Subcommand)]
+        pub enum Verb { $($(#[$about])* $variant($module::Args),)* }
+
+        impl Verb {
+            /// The verb as typed.
+            pub fn name(&self) -> &'static str {
+                match self { $(Self::$variant(_) => $name,)* }
+            }
+
+            /// Does it.
+            ///
+            /// # Errors
+            /// Whatever its file says.
+            pub async fn run(&self, cx: &mut Context) -> Result<Code, Failure> {
+                match self { $(Self::$variant(args) => $module::run(cx, args).await,)* }
+            }
+        }
+    };
+}
+
+// A new verb is its file, its `pub mod` line, and a line here; the order is that of the help.
+verbs! {
+    /// Print shell completion, or install it for kubectl and oc
+    Completion = completion "completion";
+    /// Print the versions of this tool and of what the server has
+    Version = version "version";
+}
+
+impl Verb {
+    /// Whether a verb asks no cluster and waits for nothing, so that no runtime is started for it.
+    pub fn is_local(&self) -> bool {
+        match self {
+            Self::Completion(_) => true,
+            Self::Version(args) => args.client,
+        }
+    }
+}
+
+/// Reaches the cluster that flags and kubeconfig name.
+pub type Connector = Arc<dyn Fn(Connect) -> BoxFuture<'static, Result<Cluster, Failure>> + Send + Sync>;
+
+/// What a verb works with besides its own arguments.
+pub struct Context {
+    /// The connection flags as typed.
+    pub connection: Connection,
+    pub connector: Connector,
+    pub io: Io,
+    pub clock: Arc<dyn Clock>,
+    pub rng: Arc<dyn Rng>,
+    /// What the user calls the program: `kubectl vmmove`.
+    pub prefix: String,
+    /// The file that was started, as found by kubectl.
+    pub program: String,
+}
+
+impl Context {
+    /// Connects as the flags say.
+    ///
+    /// # Errors
+    /// What is wrong with flags, kubeconfig or credentials.
+    pub async fn connect(&self) -> Result<Cluster, Failure> {
+        (self.connector)(Connect::from(&self.connection)).await
+    }
+
+    /// A command for the user to type, complete with namespace, kubeconfig and context: `kubectl vmmove resume NAME -n shop`.
+    pub fn typed(&self, command: &str, namespace: &str) -> String {
+        format!("{} {command} -n {}{}", self.prefix, quoted(namespace), self.connection.retyped())
+    }
+}
