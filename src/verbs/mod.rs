@@ -28,11 +28,11 @@ pub mod version;
 )]
 #[command(subcommand_help_heading = "Commands", subcommand_value_name = "COMMAND")]
 pub struct Cli {
-    #[command(flatten)]
-    pub connection: Connection,
     /// Print help
     #[arg(short, long, global = true, action = clap::ArgAction::HelpShort)]
     help: Option<bool>,
+    #[command(flatten)]
+    pub connection: Connection,
     #[command(subcommand)]
     pub verb: Verb,
 }

@@ -10,7 +10,7 @@ const GLOBAL_FLAGS: &str = "Global flags";
 
 /// The whole command line as seen by somebody who calls it `prefix`, such as `oc vmmove`.
 pub fn command(prefix: &str) -> Command {
-    let pointer = format!("\nUse \"{prefix} --help\" for the flags that all commands have, such as --context and --kubeconfig.");
+    let pointer = format!("Use \"{prefix} --help\" for the flags that all commands have, such as --context and --kubeconfig.");
     let mut command = dressed(Cli::command().bin_name(prefix), prefix).mut_subcommands(|verb| dressed(verb, prefix).args_override_self(true));
     command.build();
     command.mut_subcommands(|verb| {
