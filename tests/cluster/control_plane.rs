@@ -72,6 +72,41 @@ pub async fn a_data_volume_carries_the_bytes_across_namespaces(lab: &Lab) -> Res
     Ok(())
 }
 
+/// A volume made from a snapshot has the bytes of when the snapshot was taken.
+pub async fn a_snapshot_keeps_the_bytes_of_its_time(lab: &Lab) -> Result<()> {
+    let (namespace, _) = lab.namespaces("snapshot").await?;
+    lab.create(&[claim(&namespace, "data", "fast")]).await?;
+    bound(lab, &namespace, "data").await?;
+    lab.write_marker(&namespace, "data", b"before").await?;
+    lab.create(&[json!({
+        "apiVersion": "snapshot.storage.k8s.io/v1", "kind": "VolumeSnapshot", "metadata": {"name": "then", "namespace": namespace},
+        "spec": {"volumeSnapshotClassName": "fast-snapshots", "source": {"persistentVolumeClaimName": "data"}},
+    })])
+    .await?;
+    lab.wait_field(("VolumeSnapshot", &namespace, "then"), "/status/readyToUse", true).await?;
+    lab.write_marker(&namespace, "data", b"after!").await?;
+    let mut copy = claim(&namespace, "copy", "fast");
+    copy["spec"]["dataSource"] = json!({"apiGroup": "snapshot.storage.k8s.io", "kind": "VolumeSnapshot", "name": "then"});
+    lab.create(&[copy]).await?;
+    bound(lab, &namespace, "copy").await?;
+    ensure!(lab.read_marker(&namespace, "copy").await? == b"before", "the restored volume has other bytes");
+    Ok(())
+}
+
+/// Without its certificates virt-controller would die of the first export.
+pub async fn an_export_does_not_end_its_controller(lab: &Lab) -> Result<()> {
+    let (namespace, _) = lab.namespaces("export").await?;
+    lab.create(&[
+        claim(&namespace, "data", "fast"),
+        json!({
+            "apiVersion": "export.kubevirt.io/v1beta1", "kind": "VirtualMachineExport", "metadata": {"name": "out", "namespace": namespace},
+            "spec": {"source": {"apiGroup": "", "kind": "PersistentVolumeClaim", "name": "data"}},
+        }),
+    ])
+    .await?;
+    lab.wait_field(("VirtualMachineExport", &namespace, "out"), "/status/phase", "Ready").await
+}
+
 /// The class `wait` provisions nothing until a VM wants the claim.
 pub async fn a_claim_waits_for_its_first_consumer(lab: &Lab) -> Result<()> {
     let (namespace, _) = lab.namespaces("wait").await?;
