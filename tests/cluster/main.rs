@@ -8,10 +8,12 @@ mod control_plane;
 #[allow(dead_code, reason = "the lab offers more than today's trials use")]
 mod lab;
 
+use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use futures::FutureExt;
 use futures::future::LocalBoxFuture;
 use lab::{Lab, Options};
 use libtest_mimic::{Arguments, Conclusion, Failed, Trial};
@@ -77,11 +79,11 @@ impl Stage {
         let (_alone, _shared) = if row.alone { (Some(self.turn.write().await), None) } else { (None, Some(self.turn.read().await)) };
         let start = async || Lab::start(Options::default()).await.map_err(|error| format!("{error:#}"));
         let lab = self.lab.get_or_init(start).await.as_ref()?;
-        let done = (row.run)(lab).await;
-        if row.alone {
-            lab.restore().await.map_err(|error| format!("after the trial: {error:#}"))?;
-        }
-        done.map_err(|error| format!("{error:#}").into())
+        let done = AssertUnwindSafe((row.run)(lab)).catch_unwind().await;
+        // The next trial shall find everything, also when this one panicked.
+        let restored = if row.alone { lab.restore().await.context("cannot give back what the trial took away") } else { Ok(()) };
+        let done = done.unwrap_or_else(|panic| resume_unwind(panic));
+        done.and(restored).map_err(|error| format!("{error:#}").into())
     }
 }
 

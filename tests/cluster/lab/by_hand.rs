@@ -37,7 +37,8 @@ async fn run() -> Result<()> {
     println!("{} get virtualmachines,datavolumes,persistentvolumeclaims --all-namespaces\n", lab.kubectl().display());
     println!("Ctrl-C ends it.");
     lab::interrupted().await;
+    let begin = Instant::now();
     lab.stop();
-    println!("Everything is stopped.");
+    println!("Everything is stopped, after {:.1} s.", begin.elapsed().as_secs_f64());
     Ok(())
 }

@@ -14,6 +14,7 @@ mod objects;
 pub mod process;
 mod programs;
 pub mod proxy;
+mod ready;
 mod start;
 pub mod wait;
 
@@ -144,7 +145,9 @@ impl Lab {
         for component in &self.components {
             component.start().await?;
         }
-        Ok(())
+        // A server that was started anew has not asked the aggregated ones yet.
+        let apis = start::names(&self.list("APIService", "").await?);
+        self.each_ready("APIService", "Available", &apis).await
     }
 
     /// Stops every program, in the reverse order of the start. A lab that was stopped stays stopped.

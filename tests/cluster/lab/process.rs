@@ -17,7 +17,8 @@ use anyhow::{Context, Result, anyhow, bail};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
-use super::wait::{Look, until};
+use super::ready::Ready;
+use super::wait::{PATIENCE, until};
 
 /// The thread that spawns. A parent-death signal follows the *thread*, so it must live as long as the lab.
 #[derive(Clone)]
@@ -40,16 +41,6 @@ impl Keeper {
         self.0.send((command, reply)).map_err(|_| anyhow!("the spawning thread is gone"))?;
         Ok(answer.recv()??)
     }
-}
-
-/// How to tell that a program is ready.
-pub enum Ready {
-    /// It is enough that it runs: it works off queues.
-    Running,
-    /// A file (a socket) appears.
-    File(PathBuf),
-    /// A URL answers 2xx, with this text in it.
-    Says(String, &'static str),
 }
 
 /// What to run, how to know that it is ready and how to end it.
@@ -89,7 +80,8 @@ impl Component {
         self.ready().await
     }
 
-    /// Ends the program as the lab does at its end, and waits for that.
+    /// Ends the program as the lab does at its end, and waits for that. A test that killed it by its process id calls this,
+    /// too: until then the program counts as one that ended by itself, which fails every wait.
     pub fn stop(&self) {
         let farewell = lock(&self.program).farewell;
         self.end(farewell);
@@ -149,28 +141,13 @@ impl Component {
     }
 
     async fn ready(&self) -> Result<()> {
-        let (url, text, file) = match &lock(&self.program).ready {
-            Ready::Running => return self.check(),
-            Ready::File(path) => (None, "", Some(path.clone())),
-            Ready::Says(url, text) => (Some(url.clone()), *text, None),
-        };
-        let client = url.as_deref().map(plain_client).transpose()?;
+        let ready = lock(&self.program).ready.clone();
         let what = format!("{} is ready", self.name);
-        until(&what, Duration::from_secs(60), async || {
+        let looked = until(&what, PATIENCE, async || {
             self.check()?;
-            let seen = match (&client, &url, &file) {
-                (Some(client), Some(url), _) => ask(client, url).await,
-                (_, _, Some(file)) => file.exists().then(String::new).context("no such file"),
-                _ => Ok(String::new()),
-            };
-            Ok(match seen {
-                Ok(body) if body.contains(text) => Look::Done(()),
-                Ok(body) => Look::NotYet(body),
-                Err(error) => Look::NotYet(format!("{error:#}")),
-            })
-        })
-        .await
-        .with_context(|| format!("the end of its log:\n{}", self.tail()))
+            Ok(ready.look().await)
+        });
+        looked.await.with_context(|| format!("the end of the log of {}:\n{}", self.name, self.tail()))
     }
 
     fn spawn(&self) -> Result<()> {
@@ -224,21 +201,4 @@ impl Drop for Component {
 /// A test that panicked with the lock in hand must not keep the lab from being taken down.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// A client without credentials that does not look at certificates: enough for health endpoints.
-fn plain_client(url: &str) -> Result<kube::Client> {
-    let mut server = url.parse::<http::Uri>()?.into_parts();
-    server.path_and_query = Some(http::uri::PathAndQuery::from_static("/"));
-    let mut config = kube::Config::new(http::Uri::from_parts(server)?);
-    config.accept_invalid_certs = true;
-    config.default_retry = false;
-    Ok(kube::Client::try_from(config)?)
-}
-
-async fn ask(client: &kube::Client, url: &str) -> Result<String> {
-    let path = url.parse::<http::Uri>()?.path().to_owned();
-    let request = http::Request::get(path).body(Vec::new())?;
-    let answer = tokio::time::timeout(Duration::from_secs(5), client.request_text(request)).await;
-    Ok(answer.context("no answer within 5 s")??)
 }

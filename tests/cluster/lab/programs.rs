@@ -8,7 +8,8 @@ use nix::sys::signal::Signal;
 use super::Options;
 use super::build::{Binaries, modules};
 use super::layout::Layout;
-use super::process::{Program, Ready};
+use super::process::Program;
+use super::ready::Ready;
 
 /// The kubeconfig of the lab itself, which KWOK and the CSI programs use too.
 pub const ADMIN: &str = "admin";

@@ -203,7 +203,7 @@ impl Lab {
     }
 
     /// Waits until all named objects of a kind without namespace report a condition.
-    async fn each_ready(&self, kind: &str, condition: &str, names: &[impl AsRef<str>]) -> Result<()> {
+    pub(super) async fn each_ready(&self, kind: &str, condition: &str, names: &[impl AsRef<str>]) -> Result<()> {
         until(&format!("every {kind} is {condition}"), PATIENCE, async || {
             self.check()?;
             let all = self.list(kind, "").await?;
@@ -229,6 +229,6 @@ fn reports(object: &Value, condition: &str) -> bool {
     conditions.is_some_and(|all| all.iter().any(|each| each["type"] == condition && each["status"] == "True"))
 }
 
-fn names(objects: &[Value]) -> Vec<String> {
+pub(super) fn names(objects: &[Value]) -> Vec<String> {
     objects.iter().filter_map(|object| object["metadata"]["name"].as_str().map(String::from)).collect()
 }
