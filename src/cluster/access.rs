@@ -3,8 +3,9 @@
 use http::Method;
 use serde_json::{Value, json};
 
-use super::call::{Call, Cluster, JSON};
+use super::call::Cluster;
 use super::error::ApiError;
+use super::request::{Call, JSON};
 use crate::model::inventory::{Rights, Rule};
 
 /// One right: a verb on a resource, in a namespace or in all, on one object or on any.

@@ -8,12 +8,13 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use futures::future::{Either, FutureExt, select};
-use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, RETRY_AFTER};
+use http::header::{HeaderMap, RETRY_AFTER};
 use http::{Method, Request, Response};
 use kube::client::{Body, Client};
 use serde_json::Value;
 
 use super::error::{ApiError, Reason};
+use super::request::Call;
 use super::wait::{Topic, Watching};
 use crate::engine::clock::{Clock, Rng, SystemRng};
 
@@ -24,8 +25,6 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(70);
 const ATTEMPTS: u32 = 5;
 /// How long the pauses of one read may be together.
 const PATIENCE: Duration = Duration::from_secs(30);
-
-pub(super) const JSON: &str = "application/json";
 
 /// A connection to one cluster as one user. Cheap to clone.
 #[derive(Clone)]
@@ -47,50 +46,6 @@ struct Inner {
 struct Warnings {
     fresh: Vec<String>,
     told: BTreeSet<String>,
-}
-
-/// What is sent.
-pub(super) struct Call {
-    pub method: Method,
-    /// Path and query.
-    pub path: String,
-    /// Content type and body.
-    pub content: Option<(&'static str, Value)>,
-    pub accept: &'static str,
-    /// Whether it changes nothing, and so may be sent again.
-    pub is_read: bool,
-}
-
-impl Call {
-    pub(super) fn new(method: Method, path: impl Into<String>) -> Self {
-        Self { is_read: method == Method::GET, method, path: path.into(), content: None, accept: JSON }
-    }
-
-    pub(super) fn content(mut self, content_type: &'static str, body: Value) -> Self {
-        self.content = Some((content_type, body));
-        self
-    }
-
-    pub(super) fn accept(mut self, accept: &'static str) -> Self {
-        self.accept = accept;
-        self
-    }
-
-    /// Says that this is a question, though it is a POST.
-    pub(super) fn question(mut self) -> Self {
-        self.is_read = true;
-        self
-    }
-
-    pub(super) fn request<B: From<Vec<u8>>>(&self) -> Result<Request<B>, ApiError> {
-        let mut request = Request::builder().method(self.method.clone()).uri(&self.path).header(ACCEPT, self.accept);
-        let mut bytes = Vec::new();
-        if let Some((content_type, body)) = &self.content {
-            request = request.header(CONTENT_TYPE, *content_type);
-            bytes = body.to_string().into_bytes();
-        }
-        request.body(B::from(bytes)).map_err(|error| ApiError::new(Reason::Other, 0, format!("the request {} cannot be made: {error}", self.path)))
-    }
 }
 
 /// What came back: the body and what the server wants the user to know.

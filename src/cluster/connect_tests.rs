@@ -125,6 +125,25 @@ fn a_malformed_no_proxy_does_not_stop_anybody() {
 }
 
 #[tokio::test]
+async fn a_proxy_is_told_the_server_and_the_name_to_let_through() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let proxy = listener.local_addr().unwrap();
+    let heard = std::thread::spawn(move || {
+        let (mut socket, _) = listener.accept().unwrap();
+        let mut request = [0; 1024];
+        let length = std::io::Read::read(&mut socket, &mut request).unwrap();
+        socket.write_all(b"HTTP/1.1 403 Forbidden\r\n\r\n").unwrap();
+        String::from_utf8_lossy(&request[..length]).into_owned()
+    });
+    let proxy = ProxySettings { https: format!("http://ada:p%40ss@{proxy}"), ..ProxySettings::default() };
+    let ask = Connect { server: Some("https://api.example:6443".into()), ..Connect::default() };
+    let words = first_words(&ask, &Surroundings { proxy, ..Surroundings::default() }).await;
+    assert!(words.starts_with("Unable to connect to the server: proxyconnect: "), "{words}");
+    let heard = heard.join().unwrap();
+    assert!(heard.starts_with("CONNECT api.example:6443 ") && heard.contains("Basic YWRhOnBAc3M="), "{heard}");
+}
+
+#[tokio::test]
 async fn a_token_file_may_end_in_a_new_line() {
     let dir = tempfile::tempdir().unwrap();
     let token = dir.path().join("token");

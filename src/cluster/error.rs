@@ -98,12 +98,13 @@ impl ApiError {
     pub(super) fn of_status(status: &Status, code: u16, retry_after: Option<Duration>) -> Self {
         let code = if status.code == 0 { code } else { status.code };
         let details = status.details.as_ref();
-        let causes = details.map(|details| details.causes.iter().map(cause_in_words).collect()).unwrap_or_default();
+        let mut causes: Vec<String> = details.map(|details| details.causes.iter().map(cause_in_words).collect()).unwrap_or_default();
+        causes.dedup();
         let seconds = details.map_or(0, |details| details.retry_after_seconds);
         Self {
             reason: reason_of(code, &status.reason),
             code,
-            message: if status.message.is_empty() { status.reason.clone() } else { status.message.clone() },
+            message: without_contents(if status.message.is_empty() { &status.reason } else { &status.message }),
             causes,
             retry_after: retry_after.or((seconds > 0).then(|| Duration::from_secs(seconds.into()))),
         }
@@ -170,7 +171,34 @@ fn reason_of(code: u16, reason: &str) -> Reason {
 }
 
 fn cause_in_words(cause: &kube::core::response::StatusCause) -> String {
-    if cause.field.is_empty() { cause.message.clone() } else { format!("{}: {}", cause.field, cause.message) }
+    let message = without_contents(&cause.message);
+    if cause.field.is_empty() { message } else { format!("{}: {message}", cause.field) }
+}
+
+/// Takes quoted values out that are long or whole objects. A patch that does not decode is answered with the object it would
+/// have made, and that may be a Secret (kubernetes/apiserver `pkg/endpoints/handlers/patch.go`, seen on 1.36).
+fn without_contents(text: &str) -> String {
+    const BEFORE: &str = "Invalid value: \"";
+    const LONGEST: usize = 200;
+    let (mut kept, mut rest) = (String::new(), text);
+    while let Some((before, value)) = rest.split_once(BEFORE) {
+        let end = value.char_indices().scan(false, |escaped, (at, c)| {
+            let closes = c == '"' && !*escaped;
+            *escaped = c == '\\' && !*escaped;
+            Some((at, closes))
+        });
+        let end = end.filter(|(_, closes)| *closes).map(|(at, _)| at).next().unwrap_or(value.len());
+        let (value, after) = value.split_at(end);
+        let after = after.strip_prefix('"').unwrap_or(after);
+        kept.push_str(before);
+        if value.starts_with('{') || value.len() > LONGEST {
+            kept.push_str("Invalid value: (not shown)");
+        } else {
+            kept.extend([BEFORE, value, "\""]);
+        }
+        rest = after;
+    }
+    kept + rest
 }
 
 /// Words for an answer without a `Status`: kubectl's for the common ones, else the first line of a plain text.
@@ -230,6 +258,19 @@ mod tests {
         assert!(of(504, "Timeout").is_transient() && of(504, "Timeout").may_have_happened());
         assert!(of(500, "InternalError").may_have_happened());
         assert!(!of(403, "Forbidden").is_transient());
+    }
+
+    #[test]
+    fn what_an_object_holds_is_not_repeated() {
+        let object = r#"{\"data\":{\"password\":\"hunter2\"}}"#;
+        let message = format!(r#" "" is invalid: patch: Invalid value: "{object}": cannot unmarshal, data[a b]: Invalid value: "a b": no"#);
+        let error = answer(
+            422,
+            &json!({"kind": "Status", "reason": "Invalid", "code": 422, "message": message,
+                "details": {"causes": [{"field": "patch", "message": format!("Invalid value: \"{object}\": cannot unmarshal")}]}}),
+        );
+        assert_eq!(error.message, r#" "" is invalid: patch: Invalid value: (not shown): cannot unmarshal, data[a b]: Invalid value: "a b": no"#);
+        assert_eq!(error.causes, ["patch: Invalid value: (not shown): cannot unmarshal"]);
     }
 
     #[test]

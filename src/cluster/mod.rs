@@ -8,7 +8,9 @@ pub mod wait;
 
 mod call;
 mod kubeconfig;
+mod path;
 mod proxy;
+mod request;
 mod stack;
 mod unreached;
 mod watch;

@@ -3,11 +3,12 @@
 //! A write is sent once. Changes are conditional: JSON patches with tests, deletes with preconditions.
 
 use http::Method;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value, json};
 
-use super::call::{Call, Cluster, JSON};
+use super::call::Cluster;
 use super::error::{ApiError, Reason};
+use super::path::{collection, encode, path_of, with_query};
+use super::request::{Call, JSON, METADATA_LIST};
 use crate::model::kind::{self, Kind};
 use crate::model::manifest::Manifest;
 use crate::model::names::ObjectRef;
@@ -18,10 +19,6 @@ pub use crate::model::patch::PatchOp;
 const FIELD_MANAGER: &str = "kubectl-vmmove";
 /// How many objects a page of a list has, as kubectl asks.
 const PAGE: &str = "500";
-/// What may stand in a path or query as it is (RFC 3986, unreserved).
-const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-pub(super) const METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
-const METADATA_LIST: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 
 /// Whether the server only tries.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -195,32 +192,9 @@ fn told_apart(error: ApiError, ops: &[PatchOp]) -> ApiError {
     if error.code == 422 && tested && error.causes.is_empty() { ApiError { reason: Reason::TestFailed, ..error } } else { error }
 }
 
-/// The path of the objects of a kind, in a namespace or in all of them.
-pub(super) fn collection(kind: Kind, api_version: &str, namespace: Option<&str>) -> String {
-    let root = if api_version.contains('/') { "apis" } else { "api" };
-    match namespace.filter(|_| kind.namespaced) {
-        Some(namespace) => format!("/{root}/{api_version}/namespaces/{}/{}", encode(namespace), kind.plural),
-        None => format!("/{root}/{api_version}/{}", kind.plural),
-    }
-}
-
-fn path_of(object: &ObjectRef) -> String {
-    format!("{}/{}", collection(object.kind, &object.kind.api_version(), object.namespace.as_deref()), encode(&object.name))
-}
-
 fn write_path(path: &str, dry: Dry) -> String {
     let dry = if dry == Dry::Server { "All" } else { "" };
     with_query(path, &[("fieldManager", FIELD_MANAGER), ("fieldValidation", "Strict"), ("dryRun", dry)])
-}
-
-/// A path with those query parameters that are not empty.
-pub(super) fn with_query(path: &str, query: &[(&str, &str)]) -> String {
-    let pairs: Vec<String> = query.iter().filter(|(_, value)| !value.is_empty()).map(|(key, value)| format!("{key}={}", encode(value))).collect();
-    if pairs.is_empty() { path.to_owned() } else { format!("{path}?{}", pairs.join("&")) }
-}
-
-fn encode(text: &str) -> impl std::fmt::Display + '_ {
-    utf8_percent_encode(text, ENCODED)
 }
 
 #[cfg(test)]

@@ -19,6 +19,9 @@ impl ApiError {
             return Self::new(Reason::Unreachable, 0, format!("Unable to connect to the server: {}", tls_in_words(tls, server)));
         }
         let connecting = find::<hyper_util::client::legacy::Error>(error).is_some_and(hyper_util::client::legacy::Error::is_connect);
+        if connecting && mentions(error, "tunnel error") {
+            return Self::new(Reason::Unreachable, 0, format!("Unable to connect to the server: proxyconnect: {}", innermost(error)));
+        }
         let kind = find::<io::Error>(error).map(io::Error::kind);
         match kind {
             Some(io::ErrorKind::ConnectionRefused) if connecting => {
@@ -86,7 +89,8 @@ fn tls_in_words(error: &rustls::Error, server: &str) -> String {
         Error::InvalidCertificate(Bad::Expired | Bad::ExpiredContext { .. } | Bad::NotValidYet | Bad::NotValidYetContext { .. }) => {
             "certificate has expired or is not yet valid".to_owned()
         }
-        Error::InvalidCertificate(Bad::NotValidForName | Bad::NotValidForNameContext { .. }) => {
+        Error::InvalidCertificate(Bad::NotValidForNameContext { expected, .. }) => format!("certificate is not valid for {}", expected.to_str()),
+        Error::InvalidCertificate(Bad::NotValidForName) => {
             format!("certificate is not valid for {}", server.rsplit_once(':').map_or(server, |(host, _)| host))
         }
         other => return format!("tls: {other}"),

@@ -12,9 +12,10 @@ use kube::core::WatchEvent;
 use serde_json::Value;
 use tokio::sync::watch;
 
-use super::call::{Call, Cluster};
+use super::call::Cluster;
 use super::error::{ApiError, Reason};
-use super::objects::{METADATA, collection, with_query};
+use super::path::{collection, with_query};
+use super::request::{Call, METADATA};
 use super::wait::{Topic, WITHOUT_WATCH};
 
 /// A watch that is silent for so long is taken for dead.
