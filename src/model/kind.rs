@@ -46,6 +46,7 @@ kinds! {
     VM = "kubevirt.io" "v1" "VirtualMachine" "virtualmachines" true;
     VMI = "kubevirt.io" "v1" "VirtualMachineInstance" "virtualmachineinstances" true;
     VMIM = "kubevirt.io" "v1" "VirtualMachineInstanceMigration" "virtualmachineinstancemigrations" true;
+    PRESET = "kubevirt.io" "v1" "VirtualMachineInstancePreset" "virtualmachineinstancepresets" true;
     KUBEVIRT = "kubevirt.io" "v1" "KubeVirt" "kubevirts" true;
     INSTANCETYPE = "instancetype.kubevirt.io" "v1beta1" "VirtualMachineInstancetype" "virtualmachineinstancetypes" true;
     PREFERENCE = "instancetype.kubevirt.io" "v1beta1" "VirtualMachinePreference" "virtualmachinepreferences" true;

@@ -144,6 +144,12 @@ pub fn object(kind: Kind, name: &str, fields: Value) -> Manifest {
     manifest
 }
 
+/// A machine as a real server would give it: `tests/fixtures/vms/<name>.json`.
+pub fn fixture(name: &str) -> Manifest {
+    let path = format!("{}/tests/fixtures/vms/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
 /// A stopped virtual machine whose volumes are these claims.
 pub fn vm(name: &str, claims: &[&str]) -> Manifest {
     let volumes: Vec<Value> = claims.iter().map(|claim| json!({"name": claim, "persistentVolumeClaim": {"claimName": claim}})).collect();

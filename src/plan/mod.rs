@@ -1,6 +1,7 @@
 //! Decisions: what moves, how, in which order, and what speaks against it. Pure, never async.
 
 pub mod answers;
+pub mod carry;
 pub mod checks;
 pub mod compare;
 pub mod document;
@@ -9,5 +10,6 @@ pub mod fixtures;
 pub mod needs;
 pub mod quota;
 pub mod rbac;
+pub mod references;
 pub mod request;
 pub mod rewrite;

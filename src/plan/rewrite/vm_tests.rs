@@ -6,15 +6,11 @@ use serde_json::json;
 use super::*;
 use crate::model::names::MoveId;
 use crate::model::patch::apply;
+use crate::plan::fixtures::fixture;
 use crate::plan::rewrite::Role;
 use crate::plan::rewrite::changes::{UNEXPLAINED, replay};
 use crate::plan::rewrite::fence::{FenceBefore, fence, unfence};
 use crate::plan::rewrite::identity::identity;
-
-fn fixture(name: &str) -> Manifest {
-    let path = format!("{}/tests/fixtures/vms/{name}.json", env!("CARGO_MANIFEST_DIR"));
-    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
-}
 
 fn target(vm: &Manifest) -> Target {
     Target {

@@ -1,0 +1,220 @@
+//! Devices and parts of the machine that are bound to more than the machine, or that nobody here knows.
+//!
+//! Source of the known names: kubevirt/kubevirt 1.8 `staging/src/kubevirt.io/api/core/v1/{schema,types}.go`.
+
+use serde_json::Value;
+
+use super::{block, warn};
+use crate::model::kind;
+use crate::model::manifest::Manifest;
+use crate::model::vm::{Vm, Vmi};
+use crate::model::volume::NetworkSource;
+use crate::plan::checks::Check;
+use crate::plan::checks::machines::Machine;
+use crate::plan::references::HOOKS;
+use crate::plan::request::MoveRequest;
+
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        code: "C020",
+        title: "no device comes from a resource claim",
+        run: |seen, ask| {
+            block(
+                "C020",
+                seen,
+                ask,
+                resource_claims,
+                "devices of resource claims are not carried",
+                "give the machine its devices by deviceName, or keep it where it is",
+            )
+        },
+    },
+    Check {
+        code: "C021",
+        title: "no hook changes the guest's definition",
+        run: |seen, ask| {
+            block(
+                "C021",
+                seen,
+                ask,
+                hooks,
+                "hook sidecars are not carried yet",
+                "take the annotation hooks.kubevirt.io/hookSidecars off the template, and add the hooks again after the move",
+            )
+        },
+    },
+    Check {
+        code: "C022",
+        title: "no preset changes the machine",
+        run: |seen, ask| {
+            block(
+                "C022",
+                seen,
+                ask,
+                presets,
+                "presets of the source namespace change this machine and are not carried",
+                "write what they set into the machine itself, then plan again",
+            )
+        },
+    },
+    Check {
+        code: "C023",
+        title: "every device is known",
+        run: |seen, ask| {
+            block(
+                "C023",
+                seen,
+                ask,
+                unknown_devices,
+                "devices that this tool does not know",
+                "see whether a newer version of this tool knows them, or take them out of the machine",
+            )
+        },
+    },
+    Check {
+        code: "C024",
+        title: "every part of the machine is known",
+        run: |seen, ask| {
+            warn(
+                "C024",
+                seen,
+                ask,
+                unknown_parts,
+                "parts that this tool does not know are kept as they are, and not looked at",
+                "see that they mean the same in the target namespace",
+            )
+        },
+    },
+    Check {
+        code: "C025",
+        title: "no rule speaks of pods that stay behind",
+        run: |seen, ask| {
+            warn(
+                "C025",
+                seen,
+                ask,
+                neighbours,
+                "rules about neighbouring pods look at the machine's own namespace, so those left in the source no longer count",
+                "move the neighbours too, or name the source in the rule's 'namespaces'",
+            )
+        },
+    },
+];
+
+const DEVICES: [&str; 27] = [
+    "autoattachGraphicsDevice",
+    "autoattachInputDevice",
+    "autoattachMemBalloon",
+    "autoattachPodInterface",
+    "autoattachSerialConsole",
+    "autoattachVSOCK",
+    "blockMultiQueue",
+    "clientPassthrough",
+    "disableHotplug",
+    "disks",
+    "downwardMetrics",
+    "filesystems",
+    "gpus",
+    "hostDevices",
+    "inputs",
+    "interfaces",
+    "logSerialConsole",
+    "networkInterfaceMultiqueue",
+    "panicDevices",
+    "rng",
+    "sound",
+    "tpm",
+    "useVirtioTransitional",
+    "video",
+    "virtualGPUOptions",
+    "vsock",
+    "watchdog",
+];
+
+const PARTS: [&str; 24] = [
+    "accessCredentials",
+    "affinity",
+    "architecture",
+    "dnsConfig",
+    "dnsPolicy",
+    "domain",
+    "evictionStrategy",
+    "hostname",
+    "livenessProbe",
+    "networks",
+    "nodeSelector",
+    "priorityClassName",
+    "readinessProbe",
+    "resourceClaims",
+    "schedulerName",
+    "serviceAccountName",
+    "startStrategy",
+    "subdomain",
+    "terminationGracePeriodSeconds",
+    "tolerations",
+    "topologySpreadConstraints",
+    "utilityVolumes",
+    "volumes",
+    "overcommitGuestOverhead",
+];
+
+fn resource_claims(machine: &Machine, _: &MoveRequest) -> Vec<String> {
+    let spec = Vm(machine.vm).instance();
+    let name = |entry: &Value| entry.get("name").and_then(Value::as_str).unwrap_or("without a name").to_owned();
+    let devices = ["/domain/devices/gpus", "/domain/devices/hostDevices"].into_iter().flat_map(|list| spec.list(list));
+    let claimed = devices.filter(|device| device.get("claimName").is_some());
+    let networks = spec.networks().filter(|network| network.source == NetworkSource::ResourceClaim).map(|network| network.name.to_owned());
+    spec.list("/resourceClaims").iter().chain(claimed).map(name).chain(networks).collect()
+}
+
+fn hooks(machine: &Machine, _: &MoveRequest) -> Vec<String> {
+    Vm(machine.vm).instance().annotation(HOOKS).map(|_| HOOKS.to_owned()).into_iter().collect()
+}
+
+/// Presets that were seen to match the guest's labels, and those that KubeVirt wrote on the instance when it applied them.
+fn presets(machine: &Machine, _: &MoveRequest) -> Vec<String> {
+    const APPLIED: &str = "virtualmachinepreset.kubevirt.io/";
+    let applied = machine.vmi.into_iter().flat_map(Manifest::annotations).filter_map(|(key, _)| key.strip_prefix(APPLIED).map(str::to_owned));
+    let labels: Vec<(&str, &str)> = Vm(machine.vm).instance().labels().collect();
+    let matches = |preset: &&Manifest| {
+        let wanted = preset.at("/spec/selector/matchLabels").and_then(Value::as_object);
+        wanted.is_none_or(|wanted| wanted.iter().all(|(key, value)| value.as_str().is_some_and(|value| labels.contains(&(key.as_str(), value)))))
+    };
+    let matching = machine.beside(kind::PRESET).filter(matches).map(|preset| preset.name().to_owned());
+    let mut found: Vec<String> = applied.chain(matching).collect();
+    found.sort();
+    found.dedup();
+    found
+}
+
+fn unknown_devices(machine: &Machine, _: &MoveRequest) -> Vec<String> {
+    let spec = Vm(machine.vm).instance();
+    let mut found = strangers(spec.at("/domain/devices"), &DEVICES);
+    for (index, credential) in spec.list("/accessCredentials").iter().enumerate() {
+        let ways = credential.as_object().into_iter().flatten();
+        let known =
+            ways.filter(|(way, value)| !(matches!(way.as_str(), "sshPublicKey" | "userPassword") && value.pointer("/source/secret").is_some()));
+        found.extend(known.map(|(way, _)| format!("accessCredentials {index} ({way})")));
+    }
+    found
+}
+
+fn unknown_parts(machine: &Machine, _: &MoveRequest) -> Vec<String> {
+    strangers(Vm(machine.vm).instance().at(""), &PARTS)
+}
+
+fn neighbours(machine: &Machine, _: &MoveRequest) -> Vec<String> {
+    let spec = machine.vmi.map_or_else(|| Vm(machine.vm).instance(), |vmi| Vmi(vmi).instance());
+    let parts = ["/affinity/podAffinity", "/affinity/podAntiAffinity", "/topologySpreadConstraints"];
+    let says = |part: &&str| {
+        spec.at(part)
+            .is_some_and(|value| value.as_object().is_some_and(|map| !map.is_empty()) || value.as_array().is_some_and(|list| !list.is_empty()))
+    };
+    parts.into_iter().filter(says).filter_map(|part| part.rsplit('/').next()).map(str::to_owned).collect()
+}
+
+/// The keys of an object that are not among the known ones.
+fn strangers(object: Option<&Value>, known: &[&str]) -> Vec<String> {
+    let keys = object.and_then(Value::as_object).into_iter().flatten();
+    keys.filter(|(key, value)| !value.is_null() && !known.contains(&key.as_str())).map(|(key, _)| key.clone()).collect()
+}
