@@ -1,5 +1,5 @@
 //! Small inventories for tests: namespace `shop` moves to `prod` in one cluster. Everything is listed and nearly empty until a story adds to it.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -7,6 +7,7 @@ pub(super) const ROWS: &[Row] = &[
     Row::whole(kind::VM),
     Row::whole(kind::VMI),
     Row::whole(kind::VMIM),
+    Row::whole(kind::PRESET),
     Row::whole(kind::POD),
     Row::whole(kind::VM_SNAPSHOT),
     Row::whole(kind::VM_EXPORT),

@@ -131,7 +131,7 @@ const DEVICES: [&str; 27] = [
     "watchdog",
 ];
 
-const PARTS: [&str; 24] = [
+const PARTS: [&str; 23] = [
     "accessCredentials",
     "affinity",
     "architecture",
@@ -155,7 +155,6 @@ const PARTS: [&str; 24] = [
     "topologySpreadConstraints",
     "utilityVolumes",
     "volumes",
-    "overcommitGuestOverhead",
 ];
 
 fn resource_claims(machine: &Machine, _: &MoveRequest) -> Vec<String> {

@@ -1,46 +1,32 @@
-//! Networks that the target must have, and addresses that cannot come along.
+//! Networks and addresses: what a binding needs, what a pool refuses, what nobody knows. Plain attachments are checked in `checks/network`.
 //!
-//! Sources: kubevirt/kubevirt `pkg/network/multus`, `api/core/v1/types.go` (InterfaceBindingPlugin); ovn-kubernetes
-//! `go-controller/pkg/util/multi_network.go` (netAttachDefName); kubemacpool `pkg/pool-manager`.
+//! Sources: kubevirt/kubevirt `api/core/v1/types.go` (Interface, InterfaceBindingPlugin); kubemacpool `pkg/pool-manager`.
 
 use serde_json::Value;
 
 use super::{block, warn};
-use crate::model::inventory::{Look, Place};
+use crate::model::inventory::Place;
 use crate::model::kind;
 use crate::model::manifest::Manifest;
 use crate::model::vm::{InstanceSpec, Vm};
 use crate::model::volume::NetworkSource;
 use crate::plan::checks::Check;
 use crate::plan::checks::machines::Machine;
+use crate::plan::checks::network::target_network;
 use crate::plan::request::MoveRequest;
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
         code: "C030",
-        title: "the target has the networks",
+        title: "the target has the networks of binding plugins",
         run: |seen, ask| {
             block(
                 "C030",
                 seen,
                 ask,
                 absent,
-                "network attachments that are not in the target namespace, where the guest would never start",
-                "make them there, or use others with --map-network A=B",
-            )
-        },
-    },
-    Check {
-        code: "C031",
-        title: "networks of a name are one network",
-        run: |seen, ask| {
-            warn(
-                "C031",
-                seen,
-                ask,
-                different,
-                "networks that the target has with another configuration",
-                "see that they lead to the same network, or use others with --map-network A=B",
+                "network attachments that a binding plugin needs are not in the target namespace, where the guest would never come up",
+                "make them there, or let the KubeVirt resource name the attachment with its namespace",
             )
         },
     },
@@ -123,17 +109,6 @@ const POOL: &str = "kubemacpool.io/transaction-timestamp";
 /// KubeMacPool's label on namespaces; `ignore` opts out.
 const POOL_LABEL: &str = "mutatevirtualmachines.kubemacpool.io";
 
-/// The attachments the machine will use in the target, as `(namespace if it is said, name)`.
-fn attachments<'a>(machine: &Machine<'a>, ask: &'a MoveRequest) -> Vec<(Option<&'a str>, &'a str)> {
-    let mapped = |name: &'a str| ask.network_map.get(name).map_or(name, String::as_str);
-    let networks = Vm(machine.vm).instance().networks().filter_map(|network| match network.source {
-        NetworkSource::Multus { attachment, .. } => Some(mapped(attachment)),
-        _ => None,
-    });
-    let named = networks.map(split);
-    named.chain(plugins(machine).into_iter().map(split)).collect()
-}
-
 /// Attachments of binding plugins, which the KubeVirt CR names for a binding.
 fn plugins<'a>(machine: &Machine<'a>) -> Vec<&'a str> {
     let source = &machine.seen.source;
@@ -146,49 +121,23 @@ fn plugins<'a>(machine: &Machine<'a>) -> Vec<&'a str> {
     bindings.filter_map(attachment).collect()
 }
 
-fn split(name: &str) -> (Option<&str>, &str) {
-    name.split_once('/').map_or((None, name), |(namespace, name)| (Some(namespace), name))
-}
-
-/// The target, where its attachments were looked at: a server without that kind has none.
-fn looked_at<'a>(machine: &Machine<'a>) -> Option<&'a Place> {
-    let target = machine.seen.target.as_ref()?;
-    match target.objects.0.get(&kind::NETWORK_ATTACHMENT) {
-        Some(Look::Forbidden(_)) => None,
-        _ => Some(target),
-    }
-}
-
-fn absent(machine: &Machine, ask: &MoveRequest) -> Vec<String> {
-    let Some(target) = machine.seen.target.as_ref() else { return Vec::new() };
-    let here = |namespace: Option<&str>| namespace.is_none_or(|namespace| namespace == target.namespace);
-    let needed = attachments(machine, ask).into_iter().filter(|(namespace, _)| here(*namespace));
-    match looked_at(machine) {
-        Some(target) => {
-            needed.filter(|(_, name)| target.objects.get(kind::NETWORK_ATTACHMENT, name).is_none()).map(|(_, name)| name.to_owned()).collect()
-        }
-        None => needed.map(|(_, name)| format!("{name} (you may not look)")).collect(),
-    }
-}
-
-fn different(machine: &Machine, ask: &MoveRequest) -> Vec<String> {
-    let Some(target) = looked_at(machine) else { return Vec::new() };
-    let config = |place: &Place, name: &str| {
-        let mut config: Value = serde_json::from_str(place.objects.get(kind::NETWORK_ATTACHMENT, name)?.text("/spec/config")?).ok()?;
-        // OVN-Kubernetes wants the attachment's own namespace and name in here.
-        config.as_object_mut()?.remove("netAttachDefName");
-        Some(config)
-    };
-    let differs = |(namespace, name): &(Option<&str>, &str)| {
-        let both = config(&machine.seen.source, name).zip(config(target, name));
-        namespace.is_none() && both.is_some_and(|(source, target)| source != target)
-    };
-    attachments(machine, ask).into_iter().filter(differs).map(|(_, name)| name.to_owned()).collect()
+fn absent(machine: &Machine, _: &MoveRequest) -> Vec<String> {
+    let Some(target) = &machine.seen.target else { return Vec::new() };
+    let needed = plugins(machine).into_iter().filter_map(|name| match name.split_once('/') {
+        None => Some(name),
+        Some((namespace, name)) => (namespace == target.namespace).then_some(name),
+    });
+    needed.filter(|name| target.objects.get(kind::NETWORK_ATTACHMENT, name).is_none()).map(str::to_owned).collect()
 }
 
 fn foreign(machine: &Machine, ask: &MoveRequest) -> Vec<String> {
-    let source = machine.seen.source.namespace.as_str();
-    attachments(machine, ask).into_iter().filter(|(namespace, _)| *namespace == Some(source)).map(|(_, name)| format!("{source}/{name}")).collect()
+    let prefix = format!("{}/", machine.seen.source.namespace);
+    let spec = Vm(machine.vm).instance();
+    let attachments = spec.networks().filter_map(|network| match network.source {
+        NetworkSource::Multus { attachment, .. } => Some(target_network(ask, attachment)),
+        _ => None,
+    });
+    attachments.filter(|name| name.starts_with(&prefix)).map(str::to_owned).collect()
 }
 
 /// Keys of an interface that say no binding.

@@ -6,7 +6,7 @@
 use super::block;
 use crate::model::kind::{self, Kind};
 use crate::model::manifest::Manifest;
-use crate::model::vm::{Matcher, Vm, Vmi};
+use crate::model::vm::{InstanceSpec, Matcher, Vm, Vmi};
 use crate::plan::checks::Check;
 use crate::plan::checks::machines::Machine;
 use crate::plan::request::MoveRequest;
@@ -68,8 +68,8 @@ fn persistent(machine: &Machine, _: &MoveRequest) -> Vec<String> {
     let default_efi = asked.at("/domain/firmware/bootloader/efi").is_none()
         && asked.at("/domain/firmware/bootloader/bios").is_none()
         && prefers("/spec/firmware/preferredEfi/persistent");
-    let tpm = asked.has_persistent_tpm() || running.is_some_and(|running| running.has_persistent_tpm()) || default_tpm;
-    let efi = asked.has_persistent_efi() || running.is_some_and(|running| running.has_persistent_efi()) || default_efi;
+    let tpm = asked.has_persistent_tpm() || running.is_some_and(InstanceSpec::has_persistent_tpm) || default_tpm;
+    let efi = asked.has_persistent_efi() || running.is_some_and(InstanceSpec::has_persistent_efi) || default_efi;
     [(tpm, "TPM"), (efi, "EFI variables")].into_iter().filter(|(has, _)| *has).map(|(_, what)| what.to_owned()).collect()
 }
 

@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 use super::*;
 use crate::model::inventory::Look as Looked;
 use crate::model::kind;
-use crate::model::names::End;
 use crate::plan::fixtures::{World, ask, claim, fixture, object, running, vm, vmi};
 
 /// Codes of what blocks, then of what warns.
@@ -97,21 +96,16 @@ fn tracked_blocks_block() {
 }
 
 #[test]
-fn a_network_must_be_in_the_target() {
-    let lan = |config: &str| object(kind::NETWORK_ATTACHMENT, "vlan10", json!({"spec": {"config": config}}));
-    let machine = with("/spec/template/spec/networks", json!([{"name": "lan", "multus": {"networkName": "vlan10"}}]));
-    let one = r#"{"type": "ovn-k8s-cni-overlay", "name": "lan", "netAttachDefName": "shop/vlan10"}"#;
-    let same = r#"{"netAttachDefName": "prod/vlan10", "name": "lan", "type": "ovn-k8s-cni-overlay"}"#;
-    let world = || World::new().source(lan(one));
-    assert!(says(&of(machine.clone(), world()), "C030").ends_with(": vlan10"));
-    assert_eq!(of(machine.clone(), world().target(lan(same))), []);
-    assert_eq!(told(&of(machine.clone(), world().target(lan(r#"{"name": "other"}"#)))), (vec![], vec!["C031"]));
-    let unseen = world().look(End::Target, kind::NETWORK_ATTACHMENT, Looked::Forbidden("no".into()));
-    assert_eq!(told(&of(machine.clone(), unseen)).0, ["C030"]);
-    let seen = world().source(machine.clone()).target(object(kind::NETWORK_ATTACHMENT, "lan-10", json!({}))).seen();
-    let mapped = MoveRequest { network_map: BTreeMap::from([("vlan10".to_owned(), "lan-10".to_owned())]), ..ask(&[]) };
-    assert_eq!(not_carried(&machine, &seen, &mapped), []);
+fn a_binding_plugin_brings_a_network_that_must_be_in_the_target() {
+    let machine = with("/spec/template/spec/domain/devices/interfaces", json!([{"name": "lan", "binding": {"name": "vdpa"}}]));
+    let mut kubevirt = object(kind::KUBEVIRT, "kubevirt", json!({}));
+    kubevirt.set("/spec/configuration/network/binding/vdpa/networkAttachmentDefinition", "vdpa-net".into());
+    let world = || World::new().source(kubevirt.clone());
+    assert!(says(&of(machine.clone(), world()), "C030").ends_with(": vdpa-net"));
+    assert_eq!(of(machine.clone(), world().target(object(kind::NETWORK_ATTACHMENT, "vdpa-net", json!({})))), []);
     assert_eq!(not_carried(&machine, &world().source(machine.clone()).seen_source(), &ask(&[])), []);
+    kubevirt.set("/spec/configuration/network/binding/vdpa/networkAttachmentDefinition", "default/vdpa-net".into());
+    assert_eq!(of(machine, World::new().source(kubevirt)), []);
 }
 
 #[test]

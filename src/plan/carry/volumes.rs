@@ -133,7 +133,11 @@ fn forgetful(machine: &Machine, _: &MoveRequest) -> Vec<String> {
     if machine.vmi.is_none() {
         return Vec::new();
     }
-    named(machine, |source| matches!(source, VolumeSource::ContainerDisk { .. } | VolumeSource::EmptyDisk))
+    let disks = Vm(machine.vm).instance().disks().iter();
+    let read_only: Vec<&str> = disks.filter(|disk| disk.get("cdrom").is_some()).filter_map(|disk| disk.get("name")?.as_str()).collect();
+    let mut names = named(machine, |source| matches!(source, VolumeSource::ContainerDisk { .. } | VolumeSource::EmptyDisk));
+    names.retain(|name| !read_only.contains(&name.as_str()));
+    names
 }
 
 fn utility(machine: &Machine, _: &MoveRequest) -> Vec<String> {

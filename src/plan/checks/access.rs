@@ -27,6 +27,7 @@ const NEEDED: &[Row] = &[
 
 const USEFUL: &[Row] = &[
     (End::Source, kind::VMIM, "whether a guest is being migrated between nodes"),
+    (End::Source, kind::PRESET, "whether presets change the machines"),
     (End::Source, kind::VM_EXPORT, "whether an export reads the disks"),
     (End::Source, kind::VM_CLONE, "whether a clone is under way"),
     (End::Source, kind::VM_SNAPSHOT, "which snapshots stay behind"),

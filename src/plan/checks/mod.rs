@@ -15,6 +15,7 @@ pub mod server;
 pub mod storage;
 pub mod vms;
 
+use super::carry;
 use super::request::MoveRequest;
 use crate::model::finding::Finding;
 use crate::model::inventory::Inventory;
@@ -27,8 +28,8 @@ pub struct Check {
     pub run: fn(&Inventory, &MoveRequest) -> Vec<Finding>,
 }
 
-/// Every check, grouped by subject.
-pub const ALL: &[&[Check]] = &[
+/// Every check of this folder, grouped by subject. What is not carried has its rows in [`carry`].
+const HERE: &[&[Check]] = &[
     server::CHECKS,
     access::CHECKS,
     namespace::CHECKS,
@@ -41,9 +42,14 @@ pub const ALL: &[&[Check]] = &[
     nodes::CHECKS,
 ];
 
+/// Every check there is; `explain` has a text for each.
+pub fn all() -> impl Iterator<Item = &'static Check> {
+    HERE.iter().chain(carry::CHECKS).copied().flatten()
+}
+
 /// Runs every check: the worst findings first, then by object and code.
 pub fn findings(seen: &Inventory, ask: &MoveRequest) -> Vec<Finding> {
-    let mut found: Vec<Finding> = ALL.iter().flat_map(|group| group.iter()).flat_map(|check| (check.run)(seen, ask)).collect();
+    let mut found: Vec<Finding> = all().flat_map(|check| (check.run)(seen, ask)).collect();
     sort(&mut found);
     found
 }
@@ -76,7 +82,7 @@ mod tests {
 
     #[test]
     fn each_check_has_its_own_code() {
-        let all: Vec<_> = ALL.iter().flat_map(|group| group.iter()).map(|check| check.code).collect();
+        let all: Vec<_> = all().map(|check| check.code).collect();
         let distinct: BTreeSet<_> = all.iter().collect();
         assert_eq!(distinct.len(), all.len());
     }
