@@ -27,8 +27,14 @@ pub fn read_all(file: &str, text: &str) -> Result<Vec<Value>, Failure> {
     Ok(documents.into_iter().filter(|document| !document.is_null()).collect())
 }
 
+/// The reader's own limits on size would refuse a List of some hundred machines; the one on what aliases may unfold to is drawn tighter.
 fn reading() -> serde_saphyr::Options {
-    serde_saphyr::options! { legacy_octal_numbers: true, with_snippet: false }
+    serde_saphyr::options! {
+        legacy_octal_numbers: true,
+        with_snippet: false,
+        budget: serde_saphyr::budget! { max_events: 50_000_000, max_nodes: 20_000_000, max_documents: 100_000 },
+        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: 50_000 },
+    }
 }
 
 fn explain(file: &str, error: &Error) -> Failure {
@@ -66,6 +72,7 @@ mod tests {
     use super::*;
     use serde::Deserialize;
     use serde_json::json;
+    use std::fmt::Write;
 
     /// Strings that a careless writer turns into something else. kubectl 1.32 reads each back as written here.
     const AWKWARD: &[&str] = &[
@@ -189,6 +196,17 @@ mod tests {
     fn bare_words_are_read_as_kubectl_reads_them() {
         let text = "mode: 0644\nyes: yes\non: \"on\"\nbig: 1_000\n---\n---\n{\"kind\": \"List\"}\n";
         assert_eq!(read_all("f", text).unwrap(), [json!({"mode": 420, "yes": true, "on": "on", "big": 1000}), json!({"kind": "List"})]);
+    }
+
+    #[test]
+    fn a_long_list_is_read_and_a_bomb_is_not() {
+        let long = json!({"kind": "List", "items": vec![0; 260_000]});
+        assert_eq!(read_all("f", &long.to_string()).unwrap(), [long]);
+        let mut bomb = "a0: &a0 x\n".to_owned();
+        for n in 1..12 {
+            let _ = writeln!(bomb, "a{n}: &a{n} [{}]", vec![format!("*a{}", n - 1); 10].join(", "));
+        }
+        assert!(read_all("f", &bomb).is_err());
     }
 
     #[derive(Debug, Deserialize)]
