@@ -3,13 +3,15 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use http::Method;
-use kube::Client;
-use kube::api::{ListParams, PostParams};
+use futures::{StreamExt, TryStreamExt};
+use http::{Method, StatusCode};
+
+use kube::api::{DeleteParams, ListParams, PostParams, WatchEvent, WatchParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, ResourceExt};
 use serde_json::{Value, json};
 
-use crate::lab::proxy::{Fault, When};
+use crate::lab::proxy::{Fault, Request, When};
 use crate::lab::{DRIVER, Lab, access, api};
 
 /// A VM with a disk from a template and a disk that was there before boots, stops, and takes with it what it owns.
@@ -155,6 +157,31 @@ pub async fn the_proxy_counts_and_cuts(lab: &Lab) -> Result<()> {
     let writes = proxy.writes();
     let seen: Vec<_> = writes.iter().map(|request| request.status().map(|status| status.as_u16())).collect();
     ensure!(seen == [Some(201), None, Some(201)], "counted {writes:?}");
+    Ok(())
+}
+
+/// A watch through the proxy brings each event as it happens, and ends when the connection breaks. Refusals look real.
+pub async fn the_proxy_streams_until_it_hangs_up(lab: &Lab) -> Result<()> {
+    let (namespace, _) = lab.namespaces("stream").await?;
+    let proxy = lab.proxy().await?;
+    let client = once(proxy.kubeconfig()).await?;
+    let maps = api::api(&client, "ConfigMap", &namespace);
+    let mut events = maps.watch(&WatchParams::default().labels("lab=stream").disable_bookmarks(), "0").await?.boxed();
+    lab.create(&[json!({
+        "apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": {"name": "seen", "namespace": namespace, "labels": {"lab": "stream"}},
+    })])
+    .await?;
+    let event = events.try_next().await?.context("the watch ended")?;
+    ensure!(matches!(&event, WatchEvent::Added(map) if map.name_any() == "seen"), "the watch brought {event:?}");
+    proxy.hang_up();
+    while let Some(Ok(_)) = events.next().await {}
+
+    proxy.spoil(When::Every, |request| request.method == Method::DELETE, Fault::Answer(StatusCode::CONFLICT, "Conflict"));
+    let refused = maps.delete("seen", &DeleteParams::default()).await;
+    ensure!(matches!(&refused, Err(kube::Error::Api(status)) if status.is_conflict()), "not a conflict: {refused:?}");
+    let watches = proxy.requests().into_iter().filter(Request::watches).count();
+    ensure!(watches == 1, "counted {watches} watches");
     Ok(())
 }
 

@@ -52,6 +52,7 @@ const TRIALS: &[Row] = &[
     shared!(control_plane::an_export_does_not_end_its_controller),
     shared!(control_plane::a_stranger_is_forbidden),
     shared!(control_plane::the_proxy_counts_and_cuts),
+    shared!(control_plane::the_proxy_streams_until_it_hangs_up),
     alone!(control_plane::components_come_back),
     alone!(control_plane::a_driver_fails_on_demand),
 ];

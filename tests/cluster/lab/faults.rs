@@ -72,8 +72,8 @@ pub enum Fault {
     /// The server does what it was asked, and the connection breaks before its answer.
     CutAfter,
     Delay(Duration),
-    /// An answer that the server did not give.
-    Answer(StatusCode),
+    /// An answer that the server did not give, with the reason of Kubernetes' `Status`, like `Conflict`.
+    Answer(StatusCode, &'static str),
     /// A call before the server hears of the request.
     Before(Call),
     /// A call when the server has answered and the caller does not know yet.

@@ -10,7 +10,8 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result};
-use http::Response;
+use http::header::CONTENT_TYPE;
+use http::{Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -18,7 +19,9 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use kube::Client;
 use kube::client::Body;
+use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
@@ -45,6 +48,8 @@ struct Traffic {
     upstream: Client,
     requests: Mutex<Vec<Request>>,
     rules: Mutex<Vec<Arc<Rule>>>,
+    /// Tells the connections that are open to break.
+    hang_up: Notify,
 }
 
 impl Lab {
@@ -60,7 +65,7 @@ impl Lab {
         config.root_cert_file = Some(self.layout.pki("ca.crt").into());
         // The caller shall see each failure, and retry itself.
         config.default_retry = false;
-        let traffic = Traffic { upstream: Client::try_from(config)?, requests: Mutex::default(), rules: Mutex::default() };
+        let traffic = Traffic { upstream: Client::try_from(config)?, requests: Mutex::default(), rules: Mutex::default(), hang_up: Notify::new() };
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let kubeconfig = self.layout.kubeconfig(&format!("proxy-{}", address.port()));
@@ -99,6 +104,11 @@ impl Proxy {
         lock(&self.traffic.rules).push(Arc::new(rule));
     }
 
+    /// Breaks all connections that are open, watches too.
+    pub fn hang_up(&self) {
+        self.traffic.hang_up.notify_waiters();
+    }
+
     /// Forgets all rules.
     pub fn behave(&self) {
         lock(&self.traffic.rules).clear();
@@ -131,7 +141,10 @@ async fn serve(stream: TcpStream, tls: TlsAcceptor, traffic: Arc<Traffic>) {
     }
     let Ok(stream) = tls.accept(stream).await else { return };
     let service = service_fn(|request| traffic.pass(request));
-    drop(http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
+    tokio::select! {
+        _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service) => {}
+        () = traffic.hang_up.notified() => {}
+    }
 }
 
 impl Traffic {
@@ -146,7 +159,7 @@ impl Traffic {
         match fault {
             Some(Fault::CutBefore) => anyhow::bail!("cut before the server"),
             Some(Fault::Delay(time)) => tokio::time::sleep(*time).await,
-            Some(Fault::Answer(status)) => return Ok(Response::builder().status(*status).body(Body::empty())?),
+            Some(Fault::Answer(code, reason)) => return refusal(*code, reason),
             Some(Fault::Before(call)) => call(&seen),
             Some(Fault::CutAfter | Fault::After(_)) | None => {}
         }
@@ -161,6 +174,14 @@ impl Traffic {
         }
         Ok(answer)
     }
+}
+
+/// What the API server says when it refuses something.
+fn refusal(code: StatusCode, reason: &str) -> Result<Response<Body>> {
+    let status = json!({"apiVersion": "v1", "kind": "Status", "metadata": {}, "status": "Failure",
+        "message": "the lab refuses this request", "reason": reason, "code": code.as_u16()});
+    let answer = Response::builder().status(code).header(CONTENT_TYPE, "application/json");
+    Ok(answer.body(Body::from(serde_json::to_vec(&status)?))?)
 }
 
 fn acceptor(identity: &Identity) -> Result<TlsAcceptor> {

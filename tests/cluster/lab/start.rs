@@ -19,6 +19,21 @@ use super::programs::{ACCOUNTS, ADMIN, Programs};
 use super::wait::{Look, PATIENCE, until};
 use super::{CLASSES, DRIVER, Lab, OTHER_DRIVER, Options, objects};
 
+/// The programs that wait for nothing but the API server, their objects and the drivers.
+const AT_ONCE: &[&str] = &[
+    "kube-controller-manager",
+    "kube-scheduler",
+    "csi-provisioner",
+    "csi-resizer",
+    "csi-snapshotter",
+    "snapshot-controller",
+    "other-provisioner",
+    "cdi-apiserver",
+    "cdi-controller",
+    "virt-api",
+    "virt-controller",
+];
+
 impl Lab {
     /// Builds what is not built yet and starts a control plane on an empty state. Returns when every webhook, API service and
     /// node is ready.
@@ -79,22 +94,10 @@ impl Lab {
         self.install(&crds).await?;
         let (namespaces, rest): (Vec<Value>, Vec<Value>) = objects.into_iter().partition(|object| object["kind"] == "Namespace");
         create_all(&self.client, &namespaces).await?;
-        let objects = [rest, objects::storage(), objects::proxy()].concat();
-        tokio::try_join!(self.launch(&["kube-controller-manager", "kube-scheduler"]), create_all(&self.client, &objects),)?;
+        create_all(&self.client, &[rest, objects::storage(), objects::proxy()].concat()).await?;
         self.configure().await?;
         self.launch(&["lab-csi", "other-csi"]).await?;
-        self.launch(&[
-            "csi-provisioner",
-            "csi-resizer",
-            "csi-snapshotter",
-            "snapshot-controller",
-            "other-provisioner",
-            "cdi-apiserver",
-            "cdi-controller",
-            "virt-api",
-            "virt-controller",
-        ])
-        .await?;
+        self.launch(AT_ONCE).await?;
         self.connect(apiservices, webhooks).await?;
         // A stage whose patch a webhook could not judge is not tried again: KWOK comes after them.
         create_all(&self.client, &objects::nodes()).await?;
