@@ -10,6 +10,7 @@ pub mod dependent;
 pub mod fence;
 pub mod identity;
 pub mod metadata;
+pub mod owner;
 pub mod vm;
 
 /// What an object that a move made is for.
