@@ -11,5 +11,6 @@ pub mod exit;
 pub mod model;
 pub mod output;
 pub mod plan;
+pub mod steps;
 pub mod survey;
 pub mod verbs;

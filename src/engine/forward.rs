@@ -163,7 +163,9 @@ impl<'a, H: Hands, L: Ledger> Engine<'a, H, L> {
     /// The nodes of a group that can begin now, counting what is done but not yet written down.
     fn ready_in(&self, group: &str, dones: &[Entry], in_flight: &BTreeSet<crate::model::graph::StepId>) -> Vec<&'a Node> {
         let mut states: States = self.states.borrow().clone();
-        dones.iter().for_each(|entry| next::apply(&mut states, entry));
+        for entry in dones {
+            next::apply(&mut states, entry);
+        }
         let ready = next::ready(self.graph, &states, &self.settings.only);
         let ids: BTreeSet<_> = ready.filter(|node| node.group == group && !in_flight.contains(&node.id)).map(|node| node.id.clone()).collect();
         self.nodes_of(group).filter(|node| ids.contains(&node.id)).collect()
@@ -316,7 +318,7 @@ impl<'a, H: Hands, L: Ledger> Engine<'a, H, L> {
         let foreign = |need: &crate::model::graph::StepId| {
             !next::is_done(&states, need) && self.group_of(need).is_some_and(|of| of != group && !ended.contains(of))
         };
-        if open.any(|node| node.needs.iter().any(foreign)) { Standing::WaitsForOthers } else { Standing::Unfinished }
+        if open.any(|node| node.needs.iter().chain(&node.after).any(foreign)) { Standing::WaitsForOthers } else { Standing::Unfinished }
     }
 }
 

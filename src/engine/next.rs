@@ -106,12 +106,11 @@ pub fn what_next(graph: &Graph, states: &States, only: &PhaseSet) -> Next {
     if ready.is_empty() { Next::Finished } else { Next::Run(ready) }
 }
 
-/// The nodes that are not done and whose needs are.
+/// The nodes that are not done, whose needs are, and before which nothing else of this run comes.
 pub fn ready<'a>(graph: &'a Graph, states: &'a States, only: &'a PhaseSet) -> impl Iterator<Item = &'a Node> {
-    graph
-        .nodes
-        .iter()
-        .filter(move |node| only.contains(&node.phase) && !is_done(states, &node.id) && node.needs.iter().all(|need| is_done(states, need)))
+    let first = |node: &'a Node| node.after.iter().all(|id| is_done(states, id) || !graph.node(id).is_some_and(|other| only.contains(&other.phase)));
+    let can = move |node: &&Node| only.contains(&node.phase) && !is_done(states, &node.id) && node.needs.iter().all(|need| is_done(states, need));
+    graph.nodes.iter().filter(can).filter(move |node| first(node))
 }
 
 /// The begun nodes that pass the filter, in the order in which they go back. Nodes that leave nothing are kept, so that the journal tells their story.

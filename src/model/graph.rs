@@ -83,6 +83,8 @@ pub struct Title {
 pub struct Node {
     pub id: StepId,
     pub needs: Vec<StepId>,
+    /// What comes first when the same run does both, but is not needed.
+    pub after: Vec<StepId>,
     pub phase: Phase,
     pub lane: Lane,
     pub undo: UndoPolicy,

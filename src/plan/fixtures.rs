@@ -282,3 +282,22 @@ pub fn disk_plan(claim: &str, gibibytes: u64, strategy: Strategy) -> DiskPlan {
         rejected: Vec::new(),
     }
 }
+
+/// One running machine with a templated disk that is copied, a plain one that changes hands, a Secret and a frozen instancetype.
+pub fn plan() -> PlanSpec {
+    let mut root = disk_plan("root", 20, Strategy::CloneRebind);
+    root.ownership = Ownership::DataVolume { name: "root".to_owned(), uid: "datavolumes-root".to_owned(), template: true };
+    let data = disk_plan("data", 100, Strategy::Rebind);
+    let mut machine = machine_plan("db-1", vec![root, data]);
+    machine.revisions = vec!["db-1-small".to_owned()];
+    let mut plan = plan_spec(vec![machine]);
+    plan.dependents = vec![super::document::DependentPlan {
+        kind: kind::SECRET,
+        name: "login".to_owned(),
+        uid: "secrets-login".to_owned(),
+        resource_version: "1".to_owned(),
+        used_by: vec!["db-1".to_owned()],
+        exists: false,
+    }];
+    plan
+}

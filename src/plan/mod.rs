@@ -4,12 +4,16 @@ pub mod answers;
 pub mod carry;
 pub mod checks;
 pub mod compare;
+pub mod decide;
 pub mod document;
 #[cfg(test)]
 pub mod fixtures;
 pub mod needs;
+pub mod order;
 pub mod quota;
 pub mod rbac;
 pub mod references;
 pub mod request;
 pub mod rewrite;
+pub mod step;
+pub mod strategy;

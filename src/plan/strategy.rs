@@ -1,0 +1,144 @@
+//! How each disk travels, and why: the first strategy whose conditions hold, with the reason why each before it did not.
+
+use super::checks::classes::binds_on_first_use;
+use super::checks::disks::Disk;
+use super::checks::storage::secret_in;
+use super::document::Rejected;
+use super::request::{MoveRequest, Strategy, Volumes};
+use crate::model::disk::{Claim, Volume};
+use crate::model::inventory::{Inventory, Look, Place};
+use crate::model::kind;
+use crate::model::manifest::Manifest;
+
+/// Everything a strategy's conditions look at.
+pub struct Candidate<'a> {
+    pub seen: &'a Inventory,
+    pub target: &'a Place,
+    pub claim: Claim<'a>,
+    /// The volume of the claim, where the user may see it.
+    pub volume: Option<&'a Manifest>,
+    /// The class of the target.
+    pub class: Option<&'a str>,
+}
+
+/// What was decided for one disk.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Chosen {
+    pub strategy: Strategy,
+    pub why: String,
+    pub rejected: Vec<Rejected>,
+}
+
+impl Strategy {
+    /// Whether the source keeps its disk.
+    pub fn copies(self) -> bool {
+        self != Self::Rebind
+    }
+
+    /// Why it can be used here, or why it cannot.
+    fn judge(self, disk: &Candidate) -> Result<String, String> {
+        match self {
+            Self::CloneRebind => clone_rebind(disk),
+            Self::Rebind => rebind(disk),
+            Self::CdiClone => cdi_clone(disk),
+        }
+    }
+}
+
+/// The strategy for a disk. `Err` says for each that was possible in principle why it is not here.
+pub fn choose(disk: &Disk, candidate: &Candidate, ask: &MoveRequest) -> Result<Chosen, Vec<Rejected>> {
+    let forced = ask.claim_strategies.get(disk.name).copied().or(ask.strategy);
+    let order: &[Strategy] = match (&forced, ask.options.volumes) {
+        (Some(strategy), _) => std::slice::from_ref(strategy),
+        (None, Volumes::Move) => &[Strategy::Rebind],
+        (None, Volumes::Copy) => &[Strategy::CloneRebind, Strategy::CdiClone],
+    };
+    let mut rejected = Vec::new();
+    for strategy in order {
+        match strategy.judge(candidate) {
+            Ok(why) => {
+                let why = if forced.is_some() { format!("you chose it; {why}") } else { why };
+                return Ok(Chosen { strategy: *strategy, why, rejected });
+            }
+            Err(why) => rejected.push(Rejected { strategy: *strategy, why }),
+        }
+    }
+    Err(rejected)
+}
+
+fn class_name<'a>(disk: &Candidate<'a>) -> &'a str {
+    disk.claim.class().unwrap_or("(none)")
+}
+
+/// What both strategies need that hand a volume from claim to claim.
+fn may_change_hands(disk: &Candidate) -> Result<(), String> {
+    if disk.class != disk.claim.class() {
+        return Err(format!("the class changes from {} to {}, so bytes must be copied", class_name(disk), disk.class.unwrap_or("(none)")));
+    }
+    if !disk.target.cluster.may_patch_volumes {
+        return Err("you may not patch persistentvolumes".to_owned());
+    }
+    let Some(volume) = disk.volume else {
+        let why = match disk.seen.source.cluster.objects.0.get(&kind::VOLUME) {
+            Some(Look::Forbidden(_)) | None => "you may not read persistentvolumes",
+            _ => "its volume was not found",
+        };
+        return Err(why.to_owned());
+    };
+    if let Some(secret) = secret_in(volume, &disk.seen.source.namespace) {
+        return Err(format!("its volume needs Secret {secret} of namespace {}", disk.seen.source.namespace));
+    }
+    Ok(())
+}
+
+fn clone_rebind(disk: &Candidate) -> Result<String, String> {
+    may_change_hands(disk)?;
+    let Some(driver) = disk.volume.map(Volume).and_then(Volume::driver) else {
+        return Err("its volume is not a CSI driver's, so it cannot be cloned".to_owned());
+    };
+    let cluster = &disk.seen.source.cluster.objects;
+    let class = disk.claim.class().unwrap_or_default();
+    match cluster.get(kind::STORAGE_CLASS, class) {
+        None => return Err(format!("class {class} could not be read, so it is unknown when its clones bind")),
+        Some(found) if binds_on_first_use(found) => {
+            return Err(format!("class {class} binds on first use, so a clone beside the source would wait for a pod"));
+        }
+        Some(found) if found.text("/provisioner") != Some(driver) => {
+            return Err(format!("its volume is of driver {driver}, which class {class} does not use"));
+        }
+        Some(_) => {}
+    }
+    // CDI's own knowledge of what drivers can: StorageProfile.status.cloneStrategy (containerized-data-importer pkg/storagecapabilities).
+    match cluster.get(kind::STORAGE_PROFILE, class).and_then(|profile| profile.text("/status/cloneStrategy")) {
+        Some(other @ ("snapshot" | "copy")) => Err(format!("the storage profile of class {class} says '{other}', so its driver may not clone")),
+        _ => Ok(format!("class {class} clones; you may patch volumes")),
+    }
+}
+
+fn rebind(disk: &Candidate) -> Result<String, String> {
+    may_change_hands(disk)?;
+    Ok("the volume itself changes hands; you may patch volumes".to_owned())
+}
+
+fn cdi_clone(disk: &Candidate) -> Result<String, String> {
+    if !disk.target.objects.is_listed(kind::DATA_VOLUME) {
+        return Err("CDI is not installed, or you may not list its DataVolumes".to_owned());
+    }
+    let rights = &disk.seen.source.rights;
+    let may = rights.incomplete || rights.allow("create", kind::DATA_VOLUME.group, "datavolumes/source") || rights.allow("create", "", "pods");
+    if !may {
+        return Err(format!("you may not create datavolumes/source in namespace {}", disk.seen.source.namespace));
+    }
+    let class = class_name(disk);
+    if disk.class != disk.claim.class() {
+        return Ok(format!("class changes {class} -> {}, so bytes must be copied", disk.class.unwrap_or("(none)")));
+    }
+    let late = disk.seen.source.cluster.objects.get(kind::STORAGE_CLASS, class).is_some_and(binds_on_first_use);
+    Ok(if late {
+        format!("class {class} binds on first use; CDI's clone binds at once")
+    } else if disk.target.cluster.may_patch_volumes {
+        "CDI clones it across namespaces".to_owned()
+    } else {
+        "you may not patch volumes, so CDI clones it".to_owned()
+    })
+}
