@@ -1,5 +1,7 @@
 //! A real control plane as a test fixture: etcd, Kubernetes, CSI, CDI and KubeVirt, as processes of an ordinary user on
 //! loopback. There is no kubelet and no guest: KWOK plays both. Volumes are files that tests can read and write.
+//!
+//! It needs Linux, Go to build the programs once, `openssl`, and util-linux's `setpriv` and `unshare`.
 
 #![allow(clippy::disallowed_methods, reason = "the lab waits for real processes, by the real clock")]
 
