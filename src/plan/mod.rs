@@ -1,11 +1,13 @@
 //! Decisions: what moves, how, in which order, and what speaks against it. Pure, never async.
 
 pub mod answers;
+pub mod assessment;
 pub mod carry;
 pub mod checks;
 pub mod compare;
 pub mod decide;
 pub mod document;
+pub mod explain;
 #[cfg(test)]
 pub mod fixtures;
 pub mod needs;
