@@ -98,7 +98,8 @@ const REFUSALS: &[(&str, &str, &str)] = &[
     (
         "failed to allocate requested mac address",
         "D004",
-        "the MAC pool allows an address once in the cluster, also for a stopped machine: upgrade kubemacpool to 0.51 or later, or exempt the target namespace from it",
+        "the MAC pool allows an address once in the cluster, also for a stopped machine: upgrade kubemacpool to 0.51 or later, \
+         or exempt the target namespace from it",
     ),
     ("exceeded quota", "D005", "raise the quota, or move fewer machines at once"),
     ("violates PodSecurity", "D006", "give the target namespace the Pod Security level that the source has"),
@@ -114,6 +115,9 @@ fn refused(plan: &PlanSpec, object: &ObjectRef, words: &str) -> Option<Finding> 
     let (code, hint) = known.map_or(("D001", "change what the server objects to, then plan again"), |(_, code, hint)| (code, hint));
     let what = words.strip_prefix("admission webhook ").and_then(|rest| rest.split_once(" denied the request: "));
     let message = match what {
+        _ if object.kind == kind::SECRET => {
+            "the server would refuse it; its words are not repeated, for they may quote what the Secret holds".to_owned()
+        }
         Some((webhook, words)) => format!("webhook {webhook} would refuse it: {words}"),
         None => format!("the server would refuse it: {words}"),
     };

@@ -86,6 +86,15 @@ fn a_refusal_is_quoted_with_its_webhook() {
 }
 
 #[test]
+fn a_refused_secret_is_not_quoted() {
+    let secret = ObjectRef::namespaced(End::Target, kind::SECRET, "prod", "login");
+    let words = DryRun::Refused("admission webhook \"policy\" denied the request: password hunter2 is weak".to_owned());
+    let found = judge(&plan(Strategy::CdiClone), &Answers { dry_runs: vec![(secret, words)], ..Answers::default() });
+    assert_eq!(codes(&found), ["D001"]);
+    assert!(!found[0].message.contains("hunter2"));
+}
+
+#[test]
 fn a_dropped_field_blocks_and_a_changed_one_blocks_where_the_guest_sees_it() {
     let field = |path: &str, how| DryRun::Accepted(vec![Difference { path: path.to_owned(), how }]);
     let of = |outcome| dry(outcome).into_iter().map(|finding| (finding.code, finding.severity)).collect::<Vec<_>>();

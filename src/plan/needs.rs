@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::checks::access::USEFUL;
 use super::document::{MachinePlan, Ownership, PlanSpec};
 use super::request::Strategy;
 use crate::model::kind::{self, Kind};
@@ -19,7 +20,7 @@ pub struct Need {
     pub verb: &'static str,
     pub duty: Duty,
     /// What it is needed for: completes "needed to ...".
-    pub why: &'static str,
+    pub why: String,
 }
 
 /// What lacking a right means.
@@ -145,12 +146,7 @@ const ROWS: &[Row] = &[
     part(Target, (SUBRESOURCES, "virtualmachines", "start"), &["update"], Must, starts_manual, "start machines of run strategy Manual"),
     // Saying and seeing more.
     row(Source, kind::EVENT, &["create"], May, always, "tell on the virtual machine who is moving it"),
-    row(Source, kind::ATTACHMENT, &["list", "watch"], May, has_disks, "see that disks are detached from their nodes"),
-    row(Source, kind::NODE, &["list"], May, always, "see whether the node under a guest answers"),
-    row(Source, kind::STORAGE_CLASS, &["list"], May, has_disks, "see how classes bind"),
-    row(Target, kind::QUOTA, &["list"], May, always, "see whether the machines fit into the target's quota"),
-    row(Target, kind::LIMIT_RANGE, &["list"], May, has_disks, "see whether the target's limits admit the disks"),
-    row(Source, kind::QUOTA, &["list"], May, has_disks, "see whether the copies fit into the source's quota"),
+    row(Source, kind::ATTACHMENT, &["watch"], May, has_disks, "notice at once that disks are detached from their nodes"),
     // Cleanup.
     row(Source, kind::VM, &["delete"], Cleanup, always, "remove the source's machines after the move"),
     row(Source, kind::DATA_VOLUME, &["delete"], Cleanup, has_disks, "remove the source's disks after the move"),
@@ -182,15 +178,22 @@ impl Row {
             Target => &plan.target.namespace,
         };
         let namespace = self.namespaced.then(|| namespace.clone());
-        Need { end: self.end, namespace, group, resource, subresource, verb, duty: self.duty, why: self.why }
+        Need { end: self.end, namespace, group, resource, subresource, verb, duty: self.duty, why: self.why.to_owned() }
     }
+}
+
+/// The rights with which a look at both ends sees everything. Without one of them a check says what it could not see.
+pub fn reads(plan: &PlanSpec) -> Vec<Need> {
+    let kinds = USEFUL.iter().map(|(end, kind, why)| Need { why: format!("see {why}"), ..row(*end, *kind, &[], May, always, "").need(plan, "list") });
+    let namespace = part(Target, ("", "namespaces", ""), &[], May, always, "see whether the namespace exists").need(plan, "get");
+    kinds.chain([namespace]).collect()
 }
 
 /// Objects that machines refer to: read in the source, made in the target unless they are there.
 fn dependents(plan: &PlanSpec) -> impl Iterator<Item = Need> + '_ {
     plan.dependents.iter().flat_map(move |dependent| {
-        let read = row(Source, dependent.kind, &["get"], Must, always, "copy what the machines refer to");
-        let compare = row(Target, dependent.kind, &["get"], Must, always, "compare what the machines refer to with what is there");
+        let read = row(Source, dependent.kind, &["get", "list"], Must, always, "copy what the machines refer to");
+        let compare = row(Target, dependent.kind, &["get", "list"], Must, always, "compare what the machines refer to with what is there");
         let make = row(Target, dependent.kind, &["create", "delete"], Must, always, "copy what the machines refer to, and remove it when going back");
         let rows = if dependent.exists { vec![read, compare] } else { vec![read, compare, make] };
         rows.into_iter().flat_map(move |row| row.verbs.iter().map(|verb| row.need(plan, verb)).collect::<Vec<_>>())

@@ -1,11 +1,11 @@
-//! The roles with which a plan runs, ready for `kubectl apply`: nothing more than [`super::needs::needs`] lists.
+//! The roles with which a plan runs, ready for `kubectl apply`: what [`super::needs::needs`] lists, and apart from it what only lets a plan see more.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
 use super::document::PlanSpec;
-use super::needs::{Duty, Need, needs};
+use super::needs::{Duty, Need, needs, reads};
 use crate::model::manifest::{Manifest, escape};
 use crate::model::names::End;
 
@@ -37,7 +37,14 @@ fn is_required(duty: Duty) -> bool {
 /// The roles of a plan: for each namespace and the cluster what the move needs, and apart from it what cleanup needs and what is only useful.
 /// Empty roles are left out. Of rights that replace each other, the first is asked for.
 pub fn rbac(plan: &PlanSpec) -> Vec<Manifest> {
-    let all = needs(plan);
+    let required = needs(plan);
+    let granted = |read: &Need| {
+        required
+            .iter()
+            .any(|need| need.namespace == read.namespace && need.group == read.group && need.path() == read.path() && need.verb == read.verb)
+    };
+    let optional: Vec<Need> = reads(plan).into_iter().filter(|read| !granted(read)).collect();
+    let all: Vec<Need> = required.iter().cloned().chain(optional).collect();
     let first_of = |need: &&Need| match need.duty {
         Duty::OneOf(_) => all.iter().find(|other| other.duty == need.duty) == Some(need),
         _ => true,
@@ -61,7 +68,7 @@ fn manifest(plan: &PlanSpec, role: &RoleKind, needs: &[&Need]) -> Manifest {
             Some((_, _, verbs)) => verbs.push(need.verb),
             None => rules.push((need.group, need.path(), vec![need.verb])),
         }
-        why.entry(need.why).or_default().push(format!("{} {}", need.verb, need.path()));
+        why.entry(need.why.as_str()).or_default().push(format!("{} {}", need.verb, need.path()));
     }
     let rules: Vec<Value> =
         rules.into_iter().map(|(group, path, verbs)| json!({"apiGroups": [group], "resources": [path], "verbs": verbs})).collect();
@@ -110,6 +117,14 @@ mod tests {
         assert!(grants(&roles, "cluster", "persistentvolumes", "patch"));
         assert!(!grants(&roles, "source", "virtualmachines", "delete"));
         assert!(grants(&roles, "cleanup", "virtualmachines", "delete"));
+    }
+
+    #[test]
+    fn what_only_lets_the_plan_say_more_is_in_a_role_of_its_own() {
+        let roles = roles(Strategy::Rebind);
+        assert!(grants(&roles, "target-optional", "resourcequotas", "list") && !grants(&roles, "target", "resourcequotas", "list"));
+        assert!(grants(&roles, "cluster-optional", "nodes", "list") && !grants(&roles, "cluster", "nodes", "list"));
+        assert!(!grants(&roles, "cluster-optional", "persistentvolumes", "list"), "granted with what is required");
     }
 
     #[test]

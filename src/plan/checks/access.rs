@@ -1,18 +1,23 @@
 //! What could not be looked at, and so could not be checked.
 
+use std::collections::BTreeSet;
+
 use super::Check;
+use super::machines::machines;
 use crate::model::finding::{Finding, Severity};
 use crate::model::inventory::{Inventory, Look, Objects, Place};
 use crate::model::kind::{self, Kind};
 use crate::model::names::End;
+use crate::plan::references::references;
+use crate::plan::request::MoveRequest;
 
 pub const CHECKS: &[Check] = &[
-    Check { code: "R002", title: "what safety depends on can be read", run: |seen, _| forbidden("R002", Severity::Blocking, NEEDED, seen) },
+    Check { code: "R002", title: "what safety depends on can be read", run: needed },
     Check { code: "R003", title: "what warnings depend on can be read", run: |seen, _| forbidden("R003", Severity::Warning, USEFUL, seen) },
 ];
 
 /// A kind at an end and what cannot be known without it.
-type Row = (End, Kind, &'static str);
+pub type Row = (End, Kind, &'static str);
 
 const NEEDED: &[Row] = &[
     (End::Source, kind::VM, "which virtual machines there are"),
@@ -25,7 +30,8 @@ const NEEDED: &[Row] = &[
     (End::Target, kind::DATA_VOLUME, "whether names of disks are taken in the target"),
 ];
 
-const USEFUL: &[Row] = &[
+/// What is only said less about without a look at it.
+pub const USEFUL: &[Row] = &[
     (End::Source, kind::VMIM, "whether a guest is being migrated between nodes"),
     (End::Source, kind::PRESET, "whether presets change the machines"),
     (End::Source, kind::VM_EXPORT, "whether an export reads the disks"),
@@ -33,6 +39,10 @@ const USEFUL: &[Row] = &[
     (End::Source, kind::VM_SNAPSHOT, "which snapshots stay behind"),
     (End::Source, kind::VOLUME_SNAPSHOT, "which snapshots hang on a disk"),
     (End::Source, kind::DATA_SOURCE, "whether a disk is a golden image"),
+    (End::Source, kind::PRESET, "whether presets change a guest"),
+    (End::Source, kind::SERVICE, "which Services lead to the guests"),
+    (End::Target, kind::NETWORK_ATTACHMENT, "whether the networks of the machines are there"),
+    (End::Source, kind::NETWORK_ATTACHMENT, "whether the networks of both namespaces are the same"),
     (End::Source, kind::QUOTA, "whether the copies fit into the source's quota"),
     (End::Target, kind::QUOTA, "whether the machines fit into the target's quota"),
     (End::Target, kind::LIMIT_RANGE, "whether the target's limits admit the disks"),
@@ -41,6 +51,19 @@ const USEFUL: &[Row] = &[
     (End::Source, kind::NODE, "whether the node under a guest answers"),
     (End::Source, kind::ATTACHMENT, "whether a disk is still attached to a node"),
 ];
+
+/// What always must be seen, and the kinds of objects that a chosen machine cannot do without.
+fn needed(seen: &Inventory, ask: &MoveRequest) -> Vec<Finding> {
+    let wanted: BTreeSet<Kind> = machines(seen, ask)
+        .flat_map(|machine| references(machine.vm, &seen.source))
+        .filter(|reference| reference.is_copied() && !reference.optional)
+        .map(|reference| reference.kind)
+        .collect();
+    let referred: Vec<Row> = wanted.into_iter().map(|kind| (End::Source, kind, "what machines refer to")).collect();
+    let mut found = forbidden("R002", Severity::Blocking, NEEDED, seen);
+    found.extend(forbidden("R002", Severity::Blocking, &referred, seen));
+    found
+}
 
 fn forbidden(code: &str, severity: Severity, rows: &[Row], seen: &Inventory) -> Vec<Finding> {
     rows.iter()
@@ -67,8 +90,10 @@ fn objects(place: &Place, kind: Kind) -> &Objects {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
-    use crate::plan::fixtures::{World, ask};
+    use crate::plan::fixtures::{World, ask, vm};
 
     #[test]
     fn blindness_blocks_where_safety_depends_on_sight() {
@@ -80,5 +105,14 @@ mod tests {
         assert_eq!(blind(End::Source, kind::POD), [("R002".to_owned(), Severity::Blocking)]);
         assert_eq!(blind(End::Target, kind::CLAIM), [("R002".to_owned(), Severity::Blocking)]);
         assert_eq!(blind(End::Source, kind::NODE), [("R003".to_owned(), Severity::Warning)]);
+    }
+
+    #[test]
+    fn secrets_that_cannot_be_seen_block_only_machines_that_need_one() {
+        let mut db = vm("db-1", &[]);
+        db.set("/spec/template/spec/volumes", json!([{"name": "login", "secret": {"secretName": "login"}}]));
+        let seen = World::new().source(db).source(vm("web-1", &[])).look(End::Source, kind::SECRET, Look::Forbidden("no".into())).seen();
+        let codes = |name| needed(&seen, &ask(&[name])).into_iter().map(|finding| finding.code).collect::<Vec<_>>();
+        assert_eq!((codes("db-1"), codes("web-1")), (vec!["R002".to_owned()], vec![]));
     }
 }

@@ -72,7 +72,8 @@ fn fenced(machine: &Machine) -> Option<Finding> {
     let finding = |who: String| Finding::blocking("V003", machine.reference(), format!("{who} holds this virtual machine and keeps it from running"));
     Some(match marked.or_else(|| affinity.filter(|name| !name.is_empty()).map(str::to_owned)) {
         Some(name) => finding(format!("move {name}")).hint(format!(
-            "look with 'kubectl vmmove status {name} -n {namespace}'; go on with 'kubectl vmmove resume {name} -n {namespace}' or back with 'kubectl vmmove rollback {name} -n {namespace}'"
+            "look with 'kubectl vmmove status {name} -n {namespace}'; go on with 'kubectl vmmove resume {name} -n {namespace}' \
+             or back with 'kubectl vmmove rollback {name} -n {namespace}'"
         )),
         None => finding("a move that cannot be read".to_owned()).hint(format!("look with 'kubectl vmmove doctor -n {namespace}'")),
     })
@@ -252,25 +253,23 @@ fn instance_only_volumes(machine: &Machine) -> Option<Finding> {
         ["persistentVolumeClaim", "dataVolume", "hostDisk", "utilityVolume"].iter().any(|source| volume.get(source).is_some())
     });
     (!extra.is_empty()).then(|| {
-        Finding::blocking("V018", machine.reference(), format!("volumes are plugged into the running instance only and would be lost when it stops: {}", extra.join(", ")))
-            .hint(format!(
-                "keep one with 'virtctl addvolume {0} --volume-name NAME --persist -n {1}' or take it out with 'virtctl removevolume {0} --volume-name NAME -n {1}'",
-                machine.name(),
-                machine.seen.source.namespace
-            ))
+        let (name, namespace) = (machine.name(), &machine.seen.source.namespace);
+        lost_on_stop("V018", machine, "volumes", &extra).hint(format!(
+            "keep one with 'virtctl addvolume {name} --volume-name NAME --persist -n {namespace}' \
+             or take it out with 'virtctl removevolume {name} --volume-name NAME -n {namespace}'"
+        ))
     })
 }
 
 fn instance_only_networks(machine: &Machine) -> Option<Finding> {
     let extra = instance_only(machine, "networks", |network| network.get("multus").is_some());
-    (!extra.is_empty()).then(|| {
-        Finding::blocking(
-            "V019",
-            machine.reference(),
-            format!("networks are plugged into the running instance only and would be lost when it stops: {}", extra.join(", ")),
-        )
-        .hint("add them to the virtual machine's template or unplug them, then plan again")
-    })
+    (!extra.is_empty())
+        .then(|| lost_on_stop("V019", machine, "networks", &extra).hint("add them to the virtual machine's template or unplug them, then plan again"))
+}
+
+fn lost_on_stop(code: &str, machine: &Machine, what: &str, names: &[&str]) -> Finding {
+    let message = format!("{what} are plugged into the running instance only and would be lost when it stops: {}", names.join(", "));
+    Finding::blocking(code, machine.reference(), message)
 }
 
 /// Names in a list of the instance's specification that the virtual machine's template does not have.

@@ -126,4 +126,12 @@ pub const TEXTS: &[Text] = &[
         text: "--map-storage-class, or the move list, maps a class that no disk of the chosen machines is on. Nothing follows from \
                it; perhaps the name is mistyped.",
     },
+    Text {
+        topic: "S030",
+        title: "no strategy can carry the disk",
+        text: "Each way in which a disk can travel has conditions, and for this disk none holds. The finding says for each what stands \
+               against it: a class that changes, a right on volumes or on CDI's clones that is missing, a volume that needs a Secret \
+               of the source namespace. Change one of these, or choose another class or strategy; 'explain' has a text for each \
+               strategy with what it needs.",
+    },
 ];

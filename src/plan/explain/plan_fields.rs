@@ -9,7 +9,8 @@ pub const FIELDS: &[Field] = &[
     must(
         "MovePlan",
         Object,
-        "Everything that is decided about a move, for review. The same cluster and the same request give the same bytes. It holds no contents of Secrets and no cloud-init.",
+        "Everything that is decided about a move, for review. The same cluster and the same request give the same bytes. \
+         It holds no contents of Secrets and no cloud-init.",
     ),
     must("MovePlan.apiVersion", OneOf(&["vmmove.io/v1alpha1"]), "The version of the document's format."),
     must("MovePlan.kind", OneOf(&["MovePlan"]), "The kind of the document."),
