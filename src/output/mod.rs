@@ -11,6 +11,7 @@ pub mod custom_columns;
 pub mod error;
 pub mod escape;
 pub mod events;
+pub mod explain;
 pub mod format;
 pub mod json;
 pub mod jsonpath;

@@ -11,9 +11,11 @@ use crate::cluster::{Cluster, Connect};
 use crate::engine::clock::{Clock, Rng};
 use crate::exit::Code;
 use crate::model::failure::Failure;
+use crate::output::command::CommandPrefix;
 
 pub mod args;
 pub mod completion;
+pub mod explain;
 pub mod version;
 
 /// Move KubeVirt virtual machines: look, decide, act step by step, go back
@@ -64,6 +66,8 @@ macro_rules! verbs {
 verbs! {
     /// Print shell completion, or install it for kubectl and oc
     Completion = completion "completion";
+    /// Explain a finding, a strategy, or the fields of a document
+    Explain = explain "explain";
     /// Print the versions of this tool and of what the server has
     Version = version "version";
 }
@@ -72,7 +76,7 @@ impl Verb {
     /// Whether a verb asks no cluster and waits for nothing, so that no runtime is started for it.
     pub fn is_local(&self) -> bool {
         match self {
-            Self::Completion(_) => true,
+            Self::Completion(_) | Self::Explain(_) => true,
             Self::Version(args) => args.client,
         }
     }
@@ -104,8 +108,8 @@ impl Context {
         (self.connector)(Connect::from(&self.connection)).await
     }
 
-    /// A command for the user to type, complete with namespace, kubeconfig and context: `kubectl vmmove resume NAME -n shop`.
-    pub fn typed(&self, command: &str, namespace: &str) -> String {
-        format!("{} {command} -n {}{}", self.prefix, quoted(namespace), self.connection.retyped())
+    /// What stands around commands that are printed to be typed: they name the namespace, and repeat how the cluster is reached.
+    pub fn commands(&self, namespace: &str) -> CommandPrefix {
+        CommandPrefix { program: self.prefix.clone(), flags: format!(" -n {}{}", quoted(namespace), self.connection.retyped()) }
     }
 }

@@ -5,13 +5,16 @@ use clap::{ArgAction, Command, CommandFactory};
 
 use crate::verbs::Cli;
 
-const TEMPLATE: &str = "{before-help}{all-args}\n\nUsage:\n  {usage}\n{after-help}";
+const TEMPLATE: &str = "{before-help}{all-args}\n\nUsage:\n  {usage}{after-help}";
+/// Where lines break, whatever the terminal: help reads alike everywhere, as kubectl's does.
+const WIDTH: usize = 100;
 const GLOBAL_FLAGS: &str = "Global flags";
 
 /// The whole command line as seen by somebody who calls it `prefix`, such as `oc vmmove`.
 pub fn command(prefix: &str) -> Command {
     let pointer = format!("Use \"{prefix} --help\" for the flags that all commands have, such as --context and --kubeconfig.");
-    let mut command = dressed(Cli::command().bin_name(prefix), prefix).mut_subcommands(|verb| dressed(verb, prefix).args_override_self(true));
+    let mut command =
+        dressed(Cli::command().bin_name(prefix).term_width(WIDTH), prefix).mut_subcommands(|verb| dressed(verb, prefix).args_override_self(true));
     command.build();
     command.mut_subcommands(|verb| {
         verb.after_help(&pointer).mut_args(|arg| {

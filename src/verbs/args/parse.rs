@@ -26,7 +26,7 @@ pub fn parse(prefix: &str, args: impl IntoIterator<Item = OsString>) -> Parsed {
     let args: Vec<OsString> = args.collect();
     match command.try_get_matches_from_mut(&args).and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => Parsed::Run(Box::new(cli)),
-        Err(error) if is_help(&error) => Parsed::Help(error.render().to_string()),
+        Err(error) if is_help(&error) => Parsed::Help(format!("{}\n", error.render().to_string().trim_end())),
         Err(error) => {
             let verb = help::plain_command().ignore_errors(true).try_get_matches_from(&args).ok();
             let verb = verb.as_ref().and_then(clap::ArgMatches::subcommand_name).map_or_else(String::new, |verb| format!(" {verb}"));
@@ -103,6 +103,7 @@ mod tests {
         let Parsed::Help(page) = parse("oc vmmove", ["version".into(), "-h".into()]) else { panic!("help") };
         assert!(page.starts_with("Print the versions of this tool and of what the server has\n\nExamples:\n"));
         assert!(page.contains("\n  oc vmmove version --client\n") && !page.contains("kubectl"));
+        assert!(page.ends_with("--kubeconfig.\n"));
         assert!(page.contains("--namespace") && !page.contains("--tls-server-name"));
         let Parsed::Help(all) = typed("") else { panic!("help") };
         assert!(all.contains("--tls-server-name"));

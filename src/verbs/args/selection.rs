@@ -11,6 +11,7 @@ use crate::model::failure::Failure;
 use crate::model::inventory::Place;
 use crate::model::kind::VM;
 use crate::model::manifest::Manifest;
+use crate::plan::checks::machines::nearest;
 use crate::verbs::completion::values;
 
 /// Virtual machines, as named on the command line.
@@ -83,16 +84,10 @@ fn unknown(name: &MachineName, known: &[&str], namespace: &str) -> Failure {
         return Failure::error(format!("no virtual machine in namespace {namespace} matches '{}'", name.text));
     }
     let failure = Failure::error(format!("virtualmachines.kubevirt.io \"{}\" not found in namespace {namespace}", name.text));
-    match nearest(&name.text, known) {
+    match nearest(&name.text, known.iter().copied()) {
         Some(near) => failure.hint(format!("did you mean {near}?")),
         None => failure,
     }
-}
-
-/// The name most like `text`, if one is near enough to be a slip of the fingers.
-pub fn nearest<'a>(text: &str, known: &[&'a str]) -> Option<&'a str> {
-    let near = known.iter().map(|name| (strsim::jaro_winkler(text, name), *name)).filter(|(score, _)| *score > 0.8);
-    near.max_by(|(one, _), (other, _)| one.total_cmp(other)).map(|(_, name)| name)
 }
 
 #[cfg(test)]

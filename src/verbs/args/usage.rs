@@ -58,10 +58,10 @@ fn unknown(flag: &str) -> String {
 fn said(argument: &str) -> String {
     let name = argument.split([' ', '=']).next().unwrap_or_default();
     if name.starts_with('-') {
-        format!("\"{name}\" flag")
-    } else {
-        argument.trim_matches(['<', '>', '[', ']', '.']).trim_end_matches([']', '>', '.']).to_owned()
+        return format!("\"{name}\" flag");
     }
+    let bare = argument.trim_end_matches("...");
+    bare.strip_prefix('<').and_then(|bare| bare.strip_suffix('>')).unwrap_or(bare).to_owned()
 }
 
 /// The library's own words, first line only.

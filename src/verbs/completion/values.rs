@@ -76,6 +76,12 @@ pub fn strategies(current: &OsStr) -> Vec<CompletionCandidate> {
     matching(Strategy::ALL.into_iter().map(Strategy::name), name).into_iter().map(|candidate| candidate.add_prefix(claim)).collect()
 }
 
+/// What `explain` explains: fields only once their document is typed, for there are many.
+pub fn topics(current: &OsStr) -> Vec<CompletionCandidate> {
+    let Some(typed) = current.to_str() else { return Vec::new() };
+    matching(crate::plan::explain::topics().filter(|topic| typed.contains('.') || !topic.contains('.')), typed)
+}
+
 fn named(kind: Kind, namespaced: bool, typed: &str) -> Vec<CompletionCandidate> {
     let objects = list(kind, namespaced, None);
     matching(objects.iter().map(Manifest::name), typed)
