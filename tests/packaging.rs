@@ -1,4 +1,5 @@
 //! Keeps what is shipped beside the program in order: krew's manifest, the completion programs, the changelog.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 
 use std::collections::BTreeSet;
 use std::fs;
