@@ -61,7 +61,7 @@ fn lines(server: Option<&Stack>) -> String {
     let client = format!("Client Version: v{}\n", env!("CARGO_PKG_VERSION"));
     let Some(stack) = server else { return client };
     let parts = [("Server Version", &stack.kubernetes), ("KubeVirt", &stack.kubevirt), ("CDI", &stack.cdi), ("CSI Snapshot API", &stack.snapshots)];
-    let lines = parts.map(|(part, version)| format!("{part}: {}\n", version.as_deref().unwrap_or("<none>")));
+    let lines = parts.map(|(part, version)| format!("{part}: {}\n", version.as_deref().unwrap_or("<unknown>")));
     client + &lines.concat()
 }
 
@@ -92,11 +92,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_server_lacks_is_said_to_be_missing() {
+    fn what_was_not_seen_of_the_server_is_said_to_be_unknown() {
         let stack = Stack { kubernetes: Some("v1.36.2".to_owned()), kubevirt: Some("v1.9.0".to_owned()), ..Stack::default() };
         let client = format!("Client Version: v{}\n", env!("CARGO_PKG_VERSION"));
         assert_eq!(lines(None), client);
-        assert_eq!(lines(Some(&stack)), format!("{client}Server Version: v1.36.2\nKubeVirt: v1.9.0\nCDI: <none>\nCSI Snapshot API: <none>\n"));
+        assert_eq!(lines(Some(&stack)), format!("{client}Server Version: v1.36.2\nKubeVirt: v1.9.0\nCDI: <unknown>\nCSI Snapshot API: <unknown>\n"));
         assert_eq!(object(Some(&stack))["serverVersion"]["kubevirt"], "v1.9.0");
         assert_eq!(object(None).get("serverVersion"), None);
     }
