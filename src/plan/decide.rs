@@ -37,6 +37,8 @@ pub fn plan(seen: &Inventory, ask: &MoveRequest) -> Planned {
         target: seen.target.as_ref().map_or_else(|| end(&seen.source), end),
         create_namespace: ask.create_namespace && seen.target.as_ref().is_some_and(|target| target.namespace_object().is_none()),
         options: ask.options.clone(),
+        force: ask.force,
+        networks: ask.network_map.clone(),
         machines: Vec::new(),
         dependents: Vec::new(),
     };

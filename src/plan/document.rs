@@ -51,6 +51,12 @@ pub struct PlanSpec {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub create_namespace: bool,
     pub options: Options,
+    /// Machines that something else manages are moved all the same.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub force: bool,
+    /// Network attachments in the target, by what the source calls them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub networks: BTreeMap<String, String>,
     /// Sorted by name.
     pub machines: Vec<MachinePlan>,
     /// What the machines refer to and the target needs; sorted by kind and name.

@@ -244,7 +244,16 @@ pub fn codes(findings: &[crate::model::finding::Finding]) -> Vec<&str> {
 /// A plan's specification for these machines, from `shop` to `prod`.
 pub fn plan_spec(machines: Vec<MachinePlan>) -> PlanSpec {
     let end = |namespace: &str| PlanEnd { cluster: "cluster-1".to_owned(), namespace: namespace.to_owned() };
-    PlanSpec { source: end("shop"), target: end("prod"), create_namespace: false, options: Options::default(), machines, dependents: Vec::new() }
+    PlanSpec {
+        source: end("shop"),
+        target: end("prod"),
+        create_namespace: false,
+        options: Options::default(),
+        force: false,
+        networks: BTreeMap::new(),
+        machines,
+        dependents: Vec::new(),
+    }
 }
 
 /// A machine that was running under `Always` and will again.

@@ -78,7 +78,7 @@ fn place_machine(plan: &PlanSpec, machine: &MachinePlan, namespace: &[StepId], a
     if owns_something(machine) {
         last = push(Step::OwnObjects { machine: name() }, vec![last], vec![]);
     }
-    if machine.power.start {
+    if machine.power.start || restores_strategy(machine) {
         last = push(Step::StartVm { machine: name() }, vec![last], vec![]);
     }
     if plan.options.verify != VerifyDepth::None {
@@ -115,6 +115,11 @@ fn place_disk(
         Strategy::CdiClone => push(Step::CloneDisk { machine: machine(), volume: volume() }, with_namespace(stop), vec![]),
     };
     if adopts(disk) { push(Step::AdoptDisk { machine: machine(), volume: volume() }, vec![there], vec![]) } else { there }
+}
+
+/// Whether a machine that is not started gets its run strategy all the same: `Manual` alone starts nothing by itself.
+fn restores_strategy(machine: &MachinePlan) -> bool {
+    machine.power.value == "Manual"
 }
 
 /// Whether something in the target must be made the machine's own after it exists.

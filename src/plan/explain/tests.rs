@@ -100,6 +100,8 @@ fn full_plan() -> Plan {
     machine.identity.agent = true;
     let mut spec = plan_spec(vec![machine]);
     spec.create_namespace = true;
+    spec.force = true;
+    spec.networks = [("shop/vlan10".to_owned(), "vlan10".to_owned())].into();
     spec.options.shutdown_timeout_seconds = Some(60);
     spec.options.max_downtime_seconds = Some(60);
     spec.options.force_stop = true;
@@ -119,7 +121,7 @@ fn full_plan() -> Plan {
 #[test]
 fn every_field_of_a_plan_is_documented_and_no_other() {
     let mut found = BTreeSet::new();
-    let free = ["MovePlan.spec.machines.identity.macs", "MovePlan.spec.machines.identity.pci"];
+    let free = ["MovePlan.spec.networks", "MovePlan.spec.machines.identity.macs", "MovePlan.spec.machines.identity.pci"];
     paths("MovePlan", &serde_json::to_value(full_plan()).unwrap(), &free, &mut found);
     assert_eq!(found, documented(plan_fields::FIELDS));
 }

@@ -1,0 +1,137 @@
+//! A DataVolume in the target that CDI fills from the source's claim, across namespaces and classes.
+
+use serde_json::{Value, json};
+
+use super::cx::{Cx, foreign};
+use super::perform::Perform;
+use super::reserve_claim::source_claim;
+use super::source::{Standing, gone};
+use crate::cluster::{Propagation, Topic};
+use crate::engine::{Probe, StepError, Undo};
+use crate::model::disk::{Claim, DataVolume, Volume};
+use crate::model::event::Progress;
+use crate::model::kind;
+use crate::model::manifest::Manifest;
+use crate::model::names::{ANNOTATION_EPOCH, End};
+use crate::plan::document::{DiskPlan, Ownership};
+use crate::plan::rewrite::data_volume::{Making, clone_data_volume, overhead};
+use crate::plan::rewrite::{Marks, Role};
+
+pub(super) struct CloneDisk<'a> {
+    pub machine: &'a str,
+    pub volume: &'a str,
+}
+
+impl CloneDisk<'_> {
+    fn marks(&self, cx: &Cx, disk: &DiskPlan) -> Marks {
+        cx.marks(Role::Target, &disk.claim_uid, Some(self.machine))
+    }
+
+    async fn clone(&self, cx: &Cx, disk: &DiskPlan) -> Result<Option<Manifest>, StepError> {
+        cx.get(End::Target, kind::DATA_VOLUME, &disk.target_claim).await
+    }
+
+    /// What CDI waits for, and what it says went wrong: clones never become Failed, so annotations and events are all there is.
+    ///
+    /// Source: containerized-data-importer `pkg/controller/common/util.go`, annotations `cdi.kubevirt.io/clonePhase` and `cloneError`.
+    async fn waiting(&self, cx: &Cx, disk: &DiskPlan, clone: &Manifest) -> Result<Progress, StepError> {
+        let claim = cx.get(End::Target, kind::CLAIM, &disk.target_claim).await?;
+        let said = claim.as_ref().and_then(|claim| claim.annotation("cdi.kubevirt.io/cloneError")).map(str::to_owned);
+        let said = match (said, &claim) {
+            (None, Some(claim)) => cx.warning_about(End::Target, claim).await,
+            (said, _) => said,
+        };
+        let said = match said {
+            None => cx.warning_about(End::Target, clone).await,
+            said => said,
+        };
+        let phase = DataVolume(clone).phase();
+        let phase = if phase.is_empty() { "Pending" } else { phase };
+        let words =
+            said.map_or_else(|| format!("CDI clone of {} ({phase})", disk.claim), |said| format!("CDI clone of {} ({phase}; {said})", disk.claim));
+        Ok(Progress { waiting_for: words, fraction: DataVolume(clone).progress() })
+    }
+}
+
+impl Perform for CloneDisk<'_> {
+    async fn probe(&self, cx: &Cx) -> Result<Probe, StepError> {
+        let disk = cx.disk(self.machine, self.volume)?;
+        let marks = self.marks(cx, disk);
+        let Some(clone) = self.clone(cx, disk).await? else {
+            return match cx.standing(self.machine).await? {
+                Standing::Held(_) => Ok(Probe::Absent),
+                Standing::Broken(why) => Ok(Probe::Stale(why)),
+                Standing::Gone => Err(StepError::Blocked(gone(cx, self.machine))),
+            };
+        };
+        if !marks.are_on(&clone) {
+            return Ok(foreign(cx.reference(End::Target, kind::DATA_VOLUME, &disk.target_claim)));
+        }
+        if clone.annotation(ANNOTATION_EPOCH) != marks.epoch.as_deref() || clone.is_deleting() {
+            return Ok(Probe::Absent);
+        }
+        if DataVolume(&clone).phase() == "Failed" {
+            let why = cx.warning_about(End::Target, &clone).await.unwrap_or_else(|| "CDI does not say why".to_owned());
+            return Err(StepError::permanent(format!("the clone of claim {} failed: {why}", disk.claim)));
+        }
+        let claim = cx.get(End::Target, kind::CLAIM, &disk.target_claim).await?;
+        let Some(claim) = claim.filter(|claim| DataVolume(&clone).is_succeeded() && Claim(claim).is_bound()) else {
+            if let Standing::Broken(why) = cx.standing(self.machine).await? {
+                return Ok(Probe::Stale(why));
+            }
+            return Ok(Probe::Underway(self.waiting(cx, disk, &clone).await?));
+        };
+        let handle = match Claim(&claim).volume_name() {
+            // Only for the record: without the right to read volumes it is left out.
+            Some(name) => cx.get(End::Target, kind::VOLUME, name).await.ok().flatten().and_then(|volume| Volume(&volume).handle().map(str::to_owned)),
+            None => None,
+        };
+        Ok(Probe::Ours(json!({"dataVolume": clone.uid(), "claim": claim.uid(), "volume": Claim(&claim).volume_name(), "handle": handle})))
+    }
+
+    async fn perform(&self, cx: &Cx, _before: &Value) -> Result<(), StepError> {
+        let disk = cx.disk(self.machine, self.volume)?;
+        cx.held(self.machine).await?;
+        let marks = self.marks(cx, disk);
+        if let Some(old) = self.clone(cx, disk).await?.filter(|old| marks.are_on(old)) {
+            if !old.is_deleting() && old.annotation(ANNOTATION_EPOCH) != marks.epoch.as_deref() {
+                cx.delete(&old, End::Target, Propagation::Background).await?;
+            }
+            return Err(StepError::transient(format!("datavolume {} of an earlier try is being deleted", old.name())));
+        }
+        let claim = source_claim(cx, disk).await?;
+        let owner = match &disk.ownership {
+            Ownership::DataVolume { name, .. } => cx.get(End::Source, kind::DATA_VOLUME, name).await?,
+            Ownership::Machine | Ownership::Nobody => None,
+        };
+        // The configuration is only a better guess at the overhead; who may not read it gets CDI's default.
+        let config = cx.get(End::Target, kind::CDI_CONFIG, "config").await.ok().flatten();
+        let making = Making { disk, source_claim: &claim, source_dv: owner.as_ref(), namespace: &cx.target().namespace, marks: &marks };
+        cx.create(End::Target, &clone_data_volume(&making, overhead(config.as_ref(), disk.target_class.as_deref()))).await
+    }
+
+    /// Deletes the DataVolume and waits until CDI has cleaned up behind it: its claim here, its temporaries in the source.
+    async fn undo(&self, cx: &Cx, _before: &Value, _made: Option<&Value>) -> Result<Undo, StepError> {
+        let disk = cx.disk(self.machine, self.volume)?;
+        let ours = self.marks(cx, disk);
+        if let Some(clone) = self.clone(cx, disk).await?.filter(|clone| ours.are_on(clone)) {
+            if !clone.is_deleting() {
+                cx.delete(&clone, End::Target, Propagation::Background).await?;
+            }
+            return Ok(Undo::Waiting(Progress::waiting_for(format!("datavolume {} to be deleted", clone.name()))));
+        }
+        // CDI copies our marks onto the claim it makes; one that outlives its DataVolume is ours to delete.
+        if let Some(claim) = cx.get(End::Target, kind::CLAIM, &disk.target_claim).await?.filter(|claim| ours.are_on(claim)) {
+            if !claim.is_deleting() && claim.owners().next().is_none() {
+                cx.delete(&claim, End::Target, Propagation::Background).await?;
+            }
+            return Ok(Undo::Waiting(Progress::waiting_for(format!("claim {} of the target to be deleted", claim.name()))));
+        }
+        Ok(Undo::Done)
+    }
+
+    fn topics(&self, cx: &Cx) -> Vec<(End, Topic)> {
+        let Ok(disk) = cx.disk(self.machine, self.volume) else { return Vec::new() };
+        [kind::DATA_VOLUME, kind::CLAIM].into_iter().map(|kind| cx.topic(End::Target, kind, Some(&disk.target_claim))).collect()
+    }
+}

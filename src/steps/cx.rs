@@ -1,0 +1,146 @@
+//! What the steps of a move share: both ends, the plan, who carries the move, what earlier steps gave.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::sites::{Site, Sites};
+use crate::cluster::{ApiError, Dry, Guard, Propagation, Reason, Topic};
+use crate::engine::clock::Clock;
+use crate::engine::{Probe, StepError};
+use crate::model::finding::Finding;
+use crate::model::graph::StepId;
+use crate::model::journal::{Cause, Epoch, Holder};
+use crate::model::kind::Kind;
+use crate::model::manifest::Manifest;
+use crate::model::names::{End, MoveId, ObjectRef};
+use crate::plan::document::{DiskPlan, MachinePlan, PlanSpec};
+use crate::plan::rewrite::{Marks, Role};
+use crate::plan::step::Step;
+
+/// The shared part of every step.
+pub struct Cx {
+    pub(super) sites: Sites,
+    pub(super) plan: PlanSpec,
+    pub(super) digest: String,
+    pub(super) move_id: MoveId,
+    pub(super) holder: Holder,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) outputs: RefCell<BTreeMap<StepId, Value>>,
+    /// When each step was first seen waiting, by the clock.
+    pub(super) since: RefCell<BTreeMap<StepId, Duration>>,
+}
+
+impl Cx {
+    pub(super) fn source(&self) -> &Site {
+        &self.sites.source
+    }
+
+    pub(super) fn target(&self) -> &Site {
+        &self.sites.target
+    }
+
+    /// The address of an object at an end of the move.
+    pub(super) fn reference(&self, end: End, kind: Kind, name: &str) -> ObjectRef {
+        let namespace = kind.namespaced.then(|| self.sites.at(end).namespace.clone());
+        ObjectRef { end, kind, namespace, name: name.to_owned() }
+    }
+
+    pub(super) async fn get(&self, end: End, kind: Kind, name: &str) -> Result<Option<Manifest>, StepError> {
+        self.sites.at(end).cluster.get(&self.reference(end, kind, name)).await.map_err(fault)
+    }
+
+    pub(super) fn topic(&self, end: End, kind: Kind, name: Option<&str>) -> (End, Topic) {
+        let namespace = kind.namespaced.then(|| self.sites.at(end).namespace.clone());
+        (end, Topic { kind, namespace, name: name.map(str::to_owned), labels: None })
+    }
+
+    pub(super) fn machine(&self, name: &str) -> Result<&MachinePlan, StepError> {
+        let found = self.plan.machines.iter().find(|machine| machine.name == name);
+        found.ok_or_else(|| StepError::permanent(format!("the plan has no virtual machine {name}")))
+    }
+
+    pub(super) fn disk(&self, machine: &str, volume: &str) -> Result<&DiskPlan, StepError> {
+        let found = self.machine(machine)?.disks.iter().find(|disk| disk.volume == volume);
+        found.ok_or_else(|| StepError::permanent(format!("the plan has no volume {volume} of virtual machine {machine}")))
+    }
+
+    /// The output of an earlier step.
+    pub(super) fn output(&self, step: &Step) -> Option<Value> {
+        self.outputs.borrow().get(&step.id()).cloned()
+    }
+
+    /// A text in the output of an earlier step.
+    pub(super) fn output_text(&self, step: &Step, key: &str) -> Option<String> {
+        self.output(step)?.get(key)?.as_str().map(str::to_owned)
+    }
+
+    /// The epoch of a machine's fence, once it is fenced.
+    pub(super) fn epoch(&self, machine: &str) -> Option<Epoch> {
+        serde_json::from_value(self.output(&Step::FenceVm { machine: machine.to_owned() })?.get("epoch")?.clone()).ok()
+    }
+
+    /// The marks of an object that stands for a source object. Disks carry the epoch of their machine.
+    pub(super) fn marks(&self, role: Role, source_uid: &str, machine: Option<&str>) -> Marks {
+        let epoch = machine.and_then(|machine| self.epoch(machine)).map(|epoch| epoch.mark());
+        Marks { move_id: self.move_id.clone(), plan_digest: self.digest.clone(), source_uid: source_uid.to_owned(), role, epoch }
+    }
+
+    /// How long a step has been seen waiting in this run.
+    pub(super) fn waited(&self, step: &Step) -> Duration {
+        let now = self.clock.elapsed();
+        now.saturating_sub(*self.since.borrow_mut().entry(step.id()).or_insert(now))
+    }
+
+    /// Creates an object. One that exists is left for the next look to judge.
+    pub(super) async fn create(&self, end: End, object: &Manifest) -> Result<(), StepError> {
+        match self.sites.at(end).cluster.create(object, Dry::No).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.reason == Reason::AlreadyExists => Ok(()),
+            Err(error) => Err(fault(error)),
+        }
+    }
+
+    /// Asks for the deletion of exactly this object as it was seen, and of nothing that hangs on it unless asked.
+    pub(super) async fn delete(&self, object: &Manifest, end: End, propagation: Propagation) -> Result<(), StepError> {
+        let Some(reference) = object.reference(end) else { return Ok(()) };
+        let guard = Guard { uid: Some(object.uid().to_owned()), resource_version: Some(object.resource_version().to_owned()) };
+        self.sites.at(end).cluster.delete(&reference, &guard, propagation, Dry::No).await.map_err(fault)
+    }
+
+    /// The last warning about an object, in one line, if the user may read events.
+    pub(super) async fn warning_about(&self, end: End, object: &Manifest) -> Option<String> {
+        let site = self.sites.at(end);
+        let events = site.cluster.events_about(&site.namespace, object.uid()).await.ok()?;
+        let when = |event: &Manifest| event.text("/lastTimestamp").or_else(|| event.text("/eventTime")).unwrap_or_default().to_owned();
+        let warning = events.iter().filter(|event| event.text("/type") == Some("Warning")).max_by_key(|event| when(event))?;
+        Some(format!("{}: {}", warning.text("/reason").unwrap_or_default(), warning.text("/message").unwrap_or_default()))
+    }
+}
+
+/// What a failed request means for a step. A lost race is tried again, for every try looks anew.
+pub(super) fn fault(error: ApiError) -> StepError {
+    let retry = error.is_transient() || matches!(error.reason, Reason::Conflict | Reason::TestFailed | Reason::Gone);
+    // A webhook that cannot be reached answers 500 and comes back by itself.
+    let retry = retry || error.code >= 500;
+    let cause = Cause(error.to_string());
+    if retry { StepError::Transient(cause) } else { StepError::Permanent(cause) }
+}
+
+/// Something of that name that the move did not make.
+pub(super) fn foreign(object: ObjectRef) -> Probe {
+    let message = format!("{object} exists in namespace {} and was not made by this move", object.namespace.as_deref().unwrap_or("-"));
+    Probe::Foreign(Finding::blocking("E004", object, message).hint("it is left as it is; rename or remove it, then resume the move"))
+}
+
+/// Short words for what a claim waits for.
+pub(super) fn claim_waits(claim: &Manifest, warning: Option<String>) -> String {
+    let phase = claim.text("/status/phase").unwrap_or("Pending");
+    match warning {
+        Some(warning) => format!("claim {} to be bound ({warning})", claim.name()),
+        None => format!("claim {} to be bound (now {phase})", claim.name()),
+    }
+}

@@ -1,0 +1,83 @@
+//! The source virtual machine under the fence: is it still ours, and still in the epoch in which copies count?
+
+use serde::{Deserialize, Serialize};
+
+use super::cx::Cx;
+use crate::engine::StepError;
+use crate::model::finding::Finding;
+use crate::model::journal::Epoch;
+use crate::model::kind;
+use crate::model::manifest::Manifest;
+use crate::model::names::{ANNOTATION_FENCE, End};
+
+/// The fence as it stands in the annotation: which move, which holder, who.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Mark {
+    #[serde(rename = "move")]
+    pub move_id: String,
+    pub holder: u64,
+    pub by: String,
+}
+
+impl Mark {
+    /// The fence on a machine, if there is a readable one.
+    pub fn on(vm: &Manifest) -> Option<Self> {
+        serde_json::from_str(vm.annotation(ANNOTATION_FENCE)?).ok()
+    }
+}
+
+/// How the source stands.
+pub(super) enum Standing {
+    /// Fenced by this move and this holder, and unchanged since.
+    Held(Manifest),
+    /// Still there, but no longer in the epoch of the fence.
+    Broken(String),
+    Gone,
+}
+
+impl Cx {
+    /// The mark that this holder writes.
+    pub(super) fn mark(&self) -> Mark {
+        Mark { move_id: self.move_id.0.clone(), holder: self.holder.number, by: self.holder.name.clone() }
+    }
+
+    /// Reads the source machine afresh. `Lost` when another holder carries the move.
+    pub(super) async fn standing(&self, machine: &str) -> Result<Standing, StepError> {
+        let plan = self.machine(machine)?;
+        let Some(vm) = self.get(End::Source, kind::VM, machine).await?.filter(|vm| vm.uid() == plan.uid) else { return Ok(Standing::Gone) };
+        let Some(epoch) = self.epoch(machine) else { return Ok(Standing::Broken("it is not fenced".to_owned())) };
+        match Mark::on(&vm) {
+            None => return Ok(Standing::Broken("its fence was removed".to_owned())),
+            Some(mark) if mark.move_id != self.move_id.0 => {
+                return Ok(Standing::Broken(format!("it was fenced by another move, {}", mark.move_id)));
+            }
+            Some(mark) if mark.holder > self.holder.number => return Err(taken_over(&mark)),
+            Some(_) => {}
+        }
+        let now = Epoch { uid: vm.uid().to_owned(), generation: vm.generation() };
+        if now != epoch {
+            return Ok(Standing::Broken("somebody changed it after it was fenced".to_owned()));
+        }
+        Ok(Standing::Held(vm))
+    }
+
+    /// The source machine, provided that this holder may act on what hangs on it.
+    pub(super) async fn held(&self, machine: &str) -> Result<Manifest, StepError> {
+        match self.standing(machine).await? {
+            Standing::Held(vm) => Ok(vm),
+            Standing::Broken(why) => Err(StepError::transient(format!("virtual machine {machine}: {why}"))),
+            Standing::Gone => Err(StepError::Blocked(gone(self, machine))),
+        }
+    }
+}
+
+pub(super) fn taken_over(mark: &Mark) -> StepError {
+    StepError::Lost(format!("the move is carried by {} now", mark.by))
+}
+
+/// The finding for a source machine that is not there any more.
+pub(super) fn gone(cx: &Cx, machine: &str) -> Finding {
+    let object = cx.reference(End::Source, kind::VM, machine);
+    Finding::blocking("E003", object, format!("virtual machine {machine} of the source was deleted or made anew during the move"))
+        .hint("nothing more is done with it; what the move made is listed by 'kubectl vmmove status'")
+}

@@ -1,0 +1,136 @@
+//! Gives the target the run strategy that the source had and sees its guest come up. Before that the source is looked at once more.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::create_vm::{target_down, target_vm};
+use super::cx::{Cx, fault};
+use super::perform::Perform;
+use super::source::{Standing, gone};
+use crate::cluster::{Dry, Topic};
+use crate::engine::{Probe, StepError, Undo};
+use crate::model::age::human;
+use crate::model::event::Progress;
+use crate::model::kind;
+use crate::model::manifest::Manifest;
+use crate::model::names::End;
+use crate::model::patch::PatchOp;
+use crate::model::vm::{Vm, Vmi};
+use crate::plan::document::{MachinePlan, RunField};
+use crate::plan::rewrite::fence::{halted, run_field};
+use crate::plan::step::Step;
+
+/// So long a guest may take to come up.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+pub(super) struct StartVm<'a> {
+    pub machine: &'a str,
+    pub step: &'a Step,
+}
+
+/// What the run strategy's field says in the target: what it said in the source, or "run" for a halted machine that is to be started.
+fn wanted(plan: &MachinePlan) -> Value {
+    if plan.power.start && plan.power.value == halted(plan.power.field) {
+        return match plan.power.field {
+            RunField::Running => true.into(),
+            RunField::RunStrategy => "Always".into(),
+        };
+    }
+    plan.power.value.clone()
+}
+
+impl StartVm<'_> {
+    async fn vm(&self, cx: &Cx) -> Result<Manifest, StepError> {
+        let vm = target_vm(cx, cx.machine(self.machine)?).await?;
+        vm.ok_or_else(|| StepError::permanent(format!("virtual machine {} is not in the target", self.machine)))
+    }
+
+    /// Why the guest is not up yet.
+    async fn waiting(&self, cx: &Cx, vm: &Manifest, instance: Option<&Manifest>) -> Result<Probe, StepError> {
+        let status = Vm(vm).printable_status().to_owned();
+        let warning = match instance {
+            Some(instance) => cx.warning_about(End::Target, instance).await,
+            None => cx.warning_about(End::Target, vm).await,
+        };
+        let words = warning.map_or_else(|| format!("its guest to start ({status})"), |warning| format!("its guest to start ({status}; {warning})"));
+        if cx.waited(self.step) > PATIENCE {
+            return Err(StepError::permanent(format!(
+                "virtual machine {} did not start within {}: it waits for {words}",
+                vm.name(),
+                human(PATIENCE)
+            )));
+        }
+        Ok(Probe::Underway(Progress::waiting_for(words)))
+    }
+}
+
+impl Perform for StartVm<'_> {
+    async fn probe(&self, cx: &Cx) -> Result<Probe, StepError> {
+        let plan = cx.machine(self.machine)?;
+        let vm = self.vm(cx).await?;
+        if run_field(&vm).is_none_or(|(_, value)| *value != wanted(plan)) {
+            return match cx.standing(self.machine).await? {
+                Standing::Held(_) => Ok(Probe::Absent),
+                Standing::Broken(why) => Ok(Probe::Stale(why)),
+                Standing::Gone => Err(StepError::Blocked(gone(cx, self.machine))),
+            };
+        }
+        if !plan.power.start {
+            return Ok(Probe::Ours(json!({})));
+        }
+        let instance = cx.get(End::Target, kind::VMI, &plan.target).await?;
+        match instance.as_ref().map(|instance| Vmi(instance).phase()) {
+            Some("Running" | "Succeeded" | "Failed") => Ok(Probe::Ours(json!({}))),
+            // Manual machines start only when told to.
+            None if Vm(&vm).strategy() == "Manual" => Ok(Probe::Absent),
+            _ => self.waiting(cx, &vm, instance.as_ref()).await,
+        }
+    }
+
+    async fn perform(&self, cx: &Cx, _before: &Value) -> Result<(), StepError> {
+        let plan = cx.machine(self.machine)?;
+        cx.held(self.machine).await?;
+        let instance = cx.get(End::Source, kind::VMI, self.machine).await?;
+        if instance.is_some_and(|instance| !Vmi(&instance).is_final()) {
+            return Err(StepError::transient(format!("an instance of {} is still in the source, so the target is not started", self.machine)));
+        }
+        let vm = self.vm(cx).await?;
+        let at = cx.reference(End::Target, kind::VM, &plan.target);
+        let Some((field, value)) = run_field(&vm) else { return Err(StepError::permanent("the target has no run strategy")) };
+        if *value != wanted(plan) {
+            let ops = [
+                PatchOp::same_object(&vm),
+                PatchOp::Test(field.pointer().to_owned(), value.clone()),
+                PatchOp::Replace(field.pointer().to_owned(), wanted(plan)),
+            ];
+            cx.target().cluster.patch(&at, &ops, Dry::No).await.map_err(fault)?;
+        }
+        if plan.power.start && wanted(plan) == "Manual" && cx.get(End::Target, kind::VMI, &plan.target).await?.is_none() {
+            match cx.target().cluster.put_subresource(&at, "start", &json!({})).await {
+                // It is starting already.
+                Err(error) if error.code == 409 => {}
+                other => other.map_err(fault)?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn undo(&self, cx: &Cx, _before: &Value, _made: Option<&Value>) -> Result<Undo, StepError> {
+        let plan = cx.machine(self.machine)?;
+        let Some(vm) = target_vm(cx, plan).await? else { return Ok(Undo::Done) };
+        Ok(match target_down(cx, plan, &vm).await? {
+            Some(waiting) => Undo::Waiting(Progress::waiting_for(waiting)),
+            None => Undo::Done,
+        })
+    }
+
+    fn topics(&self, cx: &Cx) -> Vec<(End, Topic)> {
+        let Ok(plan) = cx.machine(self.machine) else { return Vec::new() };
+        vec![
+            cx.topic(End::Target, kind::VM, Some(&plan.target)),
+            cx.topic(End::Target, kind::VMI, Some(&plan.target)),
+            cx.topic(End::Target, kind::POD, None),
+        ]
+    }
+}

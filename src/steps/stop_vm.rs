@@ -1,0 +1,112 @@
+//! Waits until the source really is down: no instance, no pod on its disks, no attachment. Cuts power only when asked to.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::cx::{Cx, fault};
+use super::perform::Perform;
+use super::source::Standing;
+use crate::cluster::Topic;
+use crate::engine::{Probe, StepError};
+use crate::model::age::human;
+use crate::model::event::Progress;
+use crate::model::finding::Finding;
+use crate::model::kind;
+use crate::model::manifest::Manifest;
+use crate::model::names::End;
+use crate::model::vm::Vmi;
+use crate::plan::step::Step;
+
+/// What a guest gets on top of its own grace period before the wait is given up.
+const SLACK: Duration = Duration::from_secs(60);
+
+pub(super) struct StopVm<'a> {
+    pub machine: &'a str,
+    pub step: &'a Step,
+}
+
+impl StopVm<'_> {
+    fn blocked(&self, cx: &Cx, code: &str, message: String, hint: &str) -> StepError {
+        StepError::Blocked(Finding::blocking(code, cx.reference(End::Source, kind::VM, self.machine), message).hint(hint))
+    }
+
+    /// What to do about an instance that is still there.
+    fn wait_for_guest(&self, cx: &Cx, instance: &Manifest) -> Result<Probe, StepError> {
+        let vmi = Vmi(instance);
+        if vmi.phase() == "Unknown" {
+            let node = vmi.node().unwrap_or("its node");
+            let message = format!("nobody knows whether the guest of {} still runs: {node} does not answer", self.machine);
+            return Err(self.blocked(
+                cx,
+                "E007",
+                message,
+                "bring the node back or fence it, then resume the move; the disks are left alone until then",
+            ));
+        }
+        let options = &cx.plan.options;
+        let limit = options.shutdown_timeout_seconds.map_or_else(|| Duration::from_secs(vmi.instance().grace_period()) + SLACK, Duration::from_secs);
+        let waited = cx.waited(self.step);
+        if waited > limit && options.force_stop {
+            // Cutting power is a request of its own, made once per look until the instance ends.
+            return Ok(Probe::Absent);
+        }
+        if waited > limit {
+            let message = format!("the guest of {} did not shut down within {}", self.machine, human(limit));
+            return Err(self.blocked(
+                cx,
+                "E006",
+                message,
+                "shut it down from inside and resume the move, or plan with --force-stop, or go back with 'kubectl vmmove rollback'",
+            ));
+        }
+        Ok(Probe::Underway(Progress::waiting_for(format!("the guest to shut down (instance {})", vmi.phase()))))
+    }
+}
+
+impl Perform for StopVm<'_> {
+    async fn probe(&self, cx: &Cx) -> Result<Probe, StepError> {
+        let plan = cx.machine(self.machine)?;
+        match cx.standing(self.machine).await? {
+            Standing::Held(_) => {}
+            Standing::Broken(why) => return Ok(Probe::Stale(why)),
+            Standing::Gone => return Err(StepError::Blocked(super::source::gone(cx, self.machine))),
+        }
+        if let Some(instance) = cx.get(End::Source, kind::VMI, self.machine).await? {
+            let ended = Vmi(&instance).is_final();
+            if ended && plan.power.running && Vmi(&instance).phase() == "Failed" && !cx.plan.options.accept_unclean {
+                let message = format!("the guest of {} did not shut down cleanly, so its disks may hold unwritten data", self.machine);
+                return Err(self.blocked(cx, "E005", message, "go back with 'kubectl vmmove rollback', or plan again with --accept-unclean"));
+            }
+            // A final instance of a machine that did not run stays until cleanup: without it some run strategies start again.
+            if !ended || plan.power.running {
+                return self.wait_for_guest(cx, &instance);
+            }
+        }
+        let claims: Vec<&str> = plan.disks.iter().map(|disk| disk.claim.as_str()).collect();
+        if let Some(pod) = cx.pod_on(End::Source, self.machine, &claims).await? {
+            return Ok(Probe::Underway(Progress::waiting_for(format!("pod {pod} to end"))));
+        }
+        let volumes: Vec<&str> = plan.disks.iter().filter_map(|disk| disk.persistent_volume.as_deref()).collect();
+        if let Some(attachment) = cx.attachment_of(&volumes).await? {
+            return Ok(Probe::Underway(Progress::waiting_for(attachment)));
+        }
+        Ok(Probe::Ours(json!({})))
+    }
+
+    /// Cuts the guest's power. Only reached with `--force-stop`, after the shutdown timeout.
+    async fn perform(&self, cx: &Cx, _before: &Value) -> Result<(), StepError> {
+        cx.held(self.machine).await?;
+        let vm = cx.reference(End::Source, kind::VM, self.machine);
+        match cx.source().cluster.put_subresource(&vm, "stop", &json!({"gracePeriod": 0})).await {
+            Err(error) if error.code == 409 => Ok(()),
+            other => other.map_err(fault),
+        }
+    }
+
+    fn topics(&self, cx: &Cx) -> Vec<(End, Topic)> {
+        let mut topics = vec![cx.topic(End::Source, kind::VMI, Some(self.machine)), cx.topic(End::Source, kind::POD, None)];
+        topics.push(cx.topic(End::Source, kind::VM, Some(self.machine)));
+        topics
+    }
+}

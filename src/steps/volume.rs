@@ -1,0 +1,122 @@
+//! PersistentVolumes in a move's hands: kept from deletion, handed from claim to claim by compare-and-swap, released again.
+//!
+//! A volume is touched only while its `claimRef` names a claim that the plan or the journal knows.
+
+use serde_json::{Value, json};
+
+use super::cx::{Cx, fault};
+use crate::cluster::Dry;
+use crate::engine::StepError;
+use crate::model::disk::Volume;
+use crate::model::kind;
+use crate::model::manifest::{Manifest, escape};
+use crate::model::names::{ANNOTATION_RECLAIM_POLICY, ANNOTATION_TOUCH, End, LABEL_MOVE, ObjectRef};
+use crate::model::patch::PatchOp;
+use crate::plan::document::DiskPlan;
+
+const POLICY: &str = "/spec/persistentVolumeReclaimPolicy";
+const CLAIM_REF: &str = "/spec/claimRef";
+const CLAIM_UID: &str = "/spec/claimRef/uid";
+
+impl Cx {
+    /// The volume of this name. Volumes are cluster-scoped; within one cluster both ends see the same.
+    pub(super) async fn volume(&self, name: &str) -> Result<Manifest, StepError> {
+        let found = self.get(End::Target, kind::VOLUME, name).await?;
+        found.ok_or_else(|| StepError::permanent(format!("persistentvolume {name} is not there any more")))
+    }
+
+    /// Keeps a volume from being deleted whatever happens to its claim, and notes what its policy was. Acknowledged before anything else is done to it.
+    pub(super) async fn retain(&self, volume: &Manifest) -> Result<(), StepError> {
+        if is_kept(self, volume) {
+            return Ok(());
+        }
+        let policy = Volume(volume).reclaim_policy();
+        let mut ops = vec![PatchOp::same_object(volume), PatchOp::Test(POLICY.to_owned(), policy.into())];
+        ops.push(PatchOp::Replace(POLICY.to_owned(), "Retain".into()));
+        mark(&mut ops, volume, "/metadata/annotations", ANNOTATION_RECLAIM_POLICY, volume.annotation(ANNOTATION_RECLAIM_POLICY).unwrap_or(policy));
+        mark(&mut ops, volume, "/metadata/labels", LABEL_MOVE, &self.move_id.0);
+        self.patch_volume(volume, &ops).await
+    }
+
+    /// Gives a volume that this move kept its reclaim policy back, provided that it still belongs to this claim.
+    pub(super) async fn release(&self, volume: &Manifest, claim_uid: &str) -> Result<(), StepError> {
+        let Some(policy) = volume.annotation(ANNOTATION_RECLAIM_POLICY).filter(|_| is_kept(self, volume)) else { return Ok(()) };
+        let ops = [
+            PatchOp::same_object(volume),
+            PatchOp::Test(CLAIM_UID.to_owned(), claim_uid.into()),
+            PatchOp::Replace(POLICY.to_owned(), policy.into()),
+            PatchOp::Remove(format!("/metadata/annotations/{}", escape(ANNOTATION_RECLAIM_POLICY))),
+            PatchOp::Remove(format!("/metadata/labels/{}", escape(LABEL_MOVE))),
+        ];
+        self.patch_volume(volume, &ops).await
+    }
+
+    /// Lets a copy's volume be deleted with its claim, whatever its class says. Only for a volume that is provably not the source's, and that
+    /// belongs to a claim of this move.
+    pub(super) async fn discard(&self, disk: &DiskPlan, volume: &Manifest, target: Option<&Manifest>) -> Result<(), StepError> {
+        let original = match &disk.persistent_volume {
+            Some(name) => self.get(End::Source, kind::VOLUME, name).await?,
+            None => None,
+        };
+        let same = original.is_none_or(|original| original.uid() == volume.uid() || Volume(&original).handle() == Volume(volume).handle());
+        let staging = super::clone_claim::staging(self, disk).await?;
+        let ours = [target, staging.as_ref()].into_iter().flatten().any(|claim| claim.uid() == claim_uid(volume));
+        if same || !ours || (Volume(volume).reclaim_policy() == "Delete" && volume.label(LABEL_MOVE).is_none()) {
+            return Ok(());
+        }
+        let mut ops = vec![PatchOp::same_object(volume), PatchOp::Test(CLAIM_UID.to_owned(), claim_uid(volume).into())];
+        ops.push(PatchOp::Replace(POLICY.to_owned(), "Delete".into()));
+        if volume.annotation(ANNOTATION_RECLAIM_POLICY).is_some() {
+            ops.push(PatchOp::Remove(format!("/metadata/annotations/{}", escape(ANNOTATION_RECLAIM_POLICY))));
+        }
+        if volume.label(LABEL_MOVE).is_some() {
+            ops.push(PatchOp::Remove(format!("/metadata/labels/{}", escape(LABEL_MOVE))));
+        }
+        self.patch_volume(volume, &ops).await
+    }
+
+    /// Hands a volume from one claim to another: the commit point of a rebind. A lost race changes nothing.
+    pub(super) async fn hand_over(&self, volume: &Manifest, from_uid: &str, to: &Manifest) -> Result<(), StepError> {
+        let reference = json!({"kind": kind::CLAIM.kind, "apiVersion": kind::CLAIM.api_version(), "namespace": to.namespace(), "name": to.name(), "uid": to.uid()});
+        let ops = [
+            PatchOp::same_object(volume),
+            PatchOp::Test(POLICY.to_owned(), "Retain".into()),
+            PatchOp::Test(CLAIM_UID.to_owned(), from_uid.into()),
+            PatchOp::Replace(CLAIM_REF.to_owned(), reference),
+        ];
+        self.patch_volume(volume, &ops).await
+    }
+
+    /// Wakes the volume controller for a claim; left alone it looks again only at its resync (15 s in production).
+    pub(super) async fn touch(&self, end: End, claim: &Manifest) -> Result<(), StepError> {
+        let at = self.reference(end, kind::CLAIM, claim.name());
+        let mut ops = vec![PatchOp::same_object(claim)];
+        mark(&mut ops, claim, "/metadata/annotations", ANNOTATION_TOUCH, &self.clock.now().to_string());
+        self.sites.at(end).cluster.patch(&at, &ops, Dry::No).await.map_err(fault).map(|_| ())
+    }
+
+    async fn patch_volume(&self, volume: &Manifest, ops: &[PatchOp]) -> Result<(), StepError> {
+        let at = ObjectRef::cluster(End::Target, kind::VOLUME, volume.name());
+        self.target().cluster.patch(&at, ops, Dry::No).await.map_err(fault).map(|_| ())
+    }
+}
+
+/// Whether this move keeps the volume.
+pub(super) fn is_kept(cx: &Cx, volume: &Manifest) -> bool {
+    volume.label(LABEL_MOVE) == Some(&cx.move_id.0)
+        && volume.annotation(ANNOTATION_RECLAIM_POLICY).is_some()
+        && Volume(volume).reclaim_policy() == "Retain"
+}
+
+/// The UID of the claim that the volume belongs to.
+pub(super) fn claim_uid(volume: &Manifest) -> &str {
+    volume.text(CLAIM_UID).unwrap_or_default()
+}
+
+/// Adds one entry to a map of the metadata, and the map where there is none.
+fn mark(ops: &mut Vec<PatchOp>, object: &Manifest, map: &str, key: &str, value: &str) {
+    if object.at(map).is_none() {
+        ops.push(PatchOp::Add(map.to_owned(), Value::Object(serde_json::Map::new())));
+    }
+    ops.push(PatchOp::Add(format!("{map}/{}", escape(key)), value.into()));
+}
