@@ -8,6 +8,7 @@ pub mod app;
 pub mod cluster;
 pub mod engine;
 pub mod exit;
+pub mod ledger;
 pub mod model;
 pub mod output;
 pub mod plan;
