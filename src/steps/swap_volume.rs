@@ -88,6 +88,7 @@ impl SwapVolume<'_> {
         if !Claim(&source).is_bound() {
             return Ok(Undo::Waiting(Progress::waiting_for(claim_waits(&source, None))));
         }
+        cx.untouch(End::Source, &source).await?;
         // A DataVolume that had adopted its claim fails while the claim is lost, and comes back by itself; until then the machine would not start.
         if let Ownership::DataVolume { name, .. } = &disk.ownership
             && let Some(owner) = cx.get(End::Source, kind::DATA_VOLUME, name).await?

@@ -95,6 +95,16 @@ impl Cx {
         self.sites.at(end).cluster.patch(&at, &ops, Dry::No).await.map_err(fault).map(|_| ())
     }
 
+    /// Takes the mark of [`Cx::touch`] off a claim that goes on without the move.
+    pub(super) async fn untouch(&self, end: End, claim: &Manifest) -> Result<(), StepError> {
+        if claim.annotation(ANNOTATION_TOUCH).is_none() {
+            return Ok(());
+        }
+        let ops = [PatchOp::same_object(claim), PatchOp::Remove(format!("/metadata/annotations/{}", escape(ANNOTATION_TOUCH)))];
+        let at = self.reference(end, kind::CLAIM, claim.name());
+        self.sites.at(end).cluster.patch(&at, &ops, Dry::No).await.map_err(fault).map(|_| ())
+    }
+
     async fn patch_volume(&self, volume: &Manifest, ops: &[PatchOp]) -> Result<(), StepError> {
         let at = ObjectRef::cluster(End::Target, kind::VOLUME, volume.name());
         self.target().cluster.patch(&at, ops, Dry::No).await.map_err(fault).map(|_| ())

@@ -7,6 +7,9 @@
 mod control_plane;
 #[allow(dead_code, reason = "the lab offers more than today's trials use")]
 mod lab;
+mod machines;
+mod moves;
+mod tool;
 
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::process::ExitCode;
@@ -53,6 +56,13 @@ const TRIALS: &[Row] = &[
     shared!(control_plane::a_stranger_is_forbidden),
     shared!(control_plane::the_proxy_counts_and_cuts),
     shared!(control_plane::the_proxy_streams_until_it_hangs_up),
+    shared!(moves::a_machine_moves_by_clone),
+    shared!(moves::a_machine_moves_with_its_volumes),
+    shared!(moves::a_machine_moves_by_cdi),
+    shared!(moves::a_copied_machine_comes_back_untouched),
+    shared!(moves::a_moved_machine_comes_back_with_its_writes),
+    shared!(moves::a_machine_comes_back_from_every_phase),
+    shared!(moves::cleanup_removes_only_the_source),
     alone!(control_plane::components_come_back),
     alone!(control_plane::a_driver_fails_on_demand),
 ];

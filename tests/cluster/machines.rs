@@ -1,0 +1,205 @@
+//! Virtual machines of the tests, and what must be true of them before and after a move.
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+
+use crate::lab::Lab;
+
+/// A machine of one or more disks, being described.
+pub struct Machine {
+    pub name: String,
+    pub namespace: String,
+    strategy: Value,
+    disks: Vec<Disk>,
+    annotations: Value,
+}
+
+struct Disk {
+    claim: String,
+    class: String,
+    templated: bool,
+}
+
+impl Machine {
+    /// A machine without disks that always runs.
+    pub fn new(namespace: &str, name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            namespace: namespace.to_owned(),
+            strategy: json!({"runStrategy": "Always"}),
+            disks: Vec::new(),
+            annotations: json!({}),
+        }
+    }
+
+    /// `{"runStrategy": ...}` or `{"running": ...}`.
+    pub fn strategy(mut self, strategy: Value) -> Self {
+        self.strategy = strategy;
+        self
+    }
+
+    /// An annotation of the template, which steers the pretended guest (see `modules/stages.yaml`).
+    pub fn annotation(mut self, key: &str, value: &str) -> Self {
+        self.annotations[key] = value.into();
+        self
+    }
+
+    /// A disk that a DataVolume template makes.
+    pub fn template(mut self, claim: &str, class: &str) -> Self {
+        self.disks.push(Disk { claim: claim.to_owned(), class: class.to_owned(), templated: true });
+        self
+    }
+
+    /// A disk that is a claim of its own.
+    pub fn claim(mut self, claim: &str, class: &str) -> Self {
+        self.disks.push(Disk { claim: claim.to_owned(), class: class.to_owned(), templated: false });
+        self
+    }
+
+    /// The objects, claims first.
+    pub fn objects(&self) -> Vec<Value> {
+        let mut objects: Vec<Value> =
+            self.disks.iter().filter(|disk| !disk.templated).map(|disk| claim(&self.namespace, &disk.claim, &disk.class)).collect();
+        objects.push(self.vm());
+        objects
+    }
+
+    /// The VirtualMachine alone.
+    pub fn vm(&self) -> Value {
+        let templates: Vec<Value> = self.disks.iter().filter(|disk| disk.templated).map(|disk| json!({
+            "metadata": {"name": disk.claim},
+            "spec": {"source": {"blank": {}}, "pvc": {"storageClassName": disk.class, "accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "64Mi"}}}},
+        })).collect();
+        let disks: Vec<Value> = self.disks.iter().map(|disk| json!({"name": disk.claim, "disk": {"bus": "virtio"}})).collect();
+        let volumes: Vec<Value> = self
+            .disks
+            .iter()
+            .map(|disk| match disk.templated {
+                true => json!({"name": disk.claim, "dataVolume": {"name": disk.claim}}),
+                false => json!({"name": disk.claim, "persistentVolumeClaim": {"claimName": disk.claim}}),
+            })
+            .collect();
+        let mac = format!(
+            "02:00:00:{:02x}:{:02x}:{:02x}",
+            self.name.len(),
+            self.name.bytes().map(u32::from).sum::<u32>() % 256,
+            self.namespace.bytes().map(u32::from).sum::<u32>() % 256
+        );
+        let mut spec = json!({
+            "dataVolumeTemplates": templates,
+            "template": {
+                "metadata": {"labels": {"app": self.name}, "annotations": self.annotations},
+                "spec": {
+                    "domain": {"devices": {"disks": disks, "interfaces": [{"name": "default", "masquerade": {}, "macAddress": mac}]}, "resources": {"requests": {"memory": "64Mi"}}},
+                    "networks": [{"name": "default", "pod": {}}],
+                    "terminationGracePeriodSeconds": 30,
+                    "volumes": volumes,
+                },
+            },
+        });
+        for (key, value) in self.strategy.as_object().into_iter().flatten() {
+            spec[key] = value.clone();
+        }
+        json!({"apiVersion": "kubevirt.io/v1", "kind": "VirtualMachine", "metadata": {"name": self.name, "namespace": self.namespace}, "spec": spec})
+    }
+
+    /// Creates everything and waits until the machine runs (or is stopped) with its disks filled; then writes a marker into each disk.
+    pub async fn bring_up(&self, lab: &Lab) -> Result<()> {
+        lab.create(&self.objects()).await?;
+        let runs = ["Always", "RerunOnFailure", "Once"].iter().any(|name| self.strategy["runStrategy"] == *name) || self.strategy["running"] == true;
+        if runs {
+            self.wait_status(lab, "Running").await?;
+        }
+        for disk in &self.disks {
+            lab.wait_field(("PersistentVolumeClaim", &self.namespace, &disk.claim), "/status/phase", "Bound").await?;
+            if disk.templated {
+                lab.wait_field(("DataVolume", &self.namespace, &disk.claim), "/status/phase", "Succeeded").await?;
+            }
+            lab.write_marker(&self.namespace, &disk.claim, marker(&self.name, &disk.claim).as_bytes()).await?;
+        }
+        if !runs {
+            self.wait_status(lab, "Stopped").await?;
+        }
+        Ok(())
+    }
+
+    pub async fn wait_status(&self, lab: &Lab, status: &str) -> Result<()> {
+        lab.wait_field(("VirtualMachine", &self.namespace, &self.name), "/status/printableStatus", status).await
+    }
+
+    /// The markers are on the disks of these claims in a namespace.
+    pub async fn has_its_bytes(&self, lab: &Lab, namespace: &str) -> Result<()> {
+        for disk in &self.disks {
+            let bytes = lab.read_marker(namespace, &disk.claim).await?;
+            ensure!(bytes.starts_with(marker(&self.name, &disk.claim).as_bytes()), "claim {} in {namespace} has other bytes", disk.claim);
+        }
+        Ok(())
+    }
+
+    /// The handles of its volumes in a namespace, in order.
+    pub async fn handles(&self, lab: &Lab, namespace: &str) -> Result<Vec<String>> {
+        let mut handles = Vec::new();
+        for disk in &self.disks {
+            handles.push(lab.handle(namespace, &disk.claim).await?);
+        }
+        Ok(handles)
+    }
+
+    /// All that a rollback must give back: specifications and metadata of the machine, its DataVolumes and claims.
+    pub async fn picture(&self, lab: &Lab) -> Result<Value> {
+        let mut picture = json!({"vm": bare(lab.get("VirtualMachine", &self.namespace, &self.name).await?)});
+        for disk in &self.disks {
+            picture["claims"][&disk.claim] = bare(lab.get("PersistentVolumeClaim", &self.namespace, &disk.claim).await?);
+            if disk.templated {
+                picture["dataVolumes"][&disk.claim] = bare(lab.get("DataVolume", &self.namespace, &disk.claim).await?);
+            }
+            let volume = picture["claims"][&disk.claim]["spec"]["volumeName"].as_str().context("no volume")?.to_owned();
+            picture["volumes"][&disk.claim] = bare(lab.get("PersistentVolume", "", &volume).await?);
+        }
+        Ok(picture)
+    }
+
+    /// Nothing of a move is left in either namespace: no marked objects, no machine of this name in the target.
+    pub async fn is_back(&self, lab: &Lab, target: &str, before: &Value) -> Result<()> {
+        let now = self.picture(lab).await?;
+        ensure!(now == *before, "the source is not what it was\n--- before\n{before:#}\n--- now\n{now:#}");
+        for namespace in [self.namespace.as_str(), target] {
+            for kind in ["VirtualMachine", "DataVolume", "PersistentVolumeClaim", "Secret", "Service"] {
+                for object in lab.list(kind, namespace).await? {
+                    let marked = object["metadata"]["labels"]["vmmove.io/move"].is_string();
+                    ensure!(!marked, "{kind} {} is left in {namespace}", object["metadata"]["name"]);
+                }
+            }
+        }
+        ensure!(lab.find("VirtualMachine", target, &self.name).await?.is_none(), "the machine is left in the target");
+        Ok(())
+    }
+}
+
+/// What invariant 4 of the design exempts is taken out: server-written fields, status, finalizers of controllers.
+fn bare(mut object: Value) -> Value {
+    object.as_object_mut().map(|object| object.remove("status"));
+    if let Some(metadata) = object["metadata"].as_object_mut() {
+        for field in ["resourceVersion", "generation", "managedFields", "creationTimestamp", "finalizers"] {
+            metadata.remove(field);
+        }
+    }
+    // The version that a binding was made at is bookkeeping of the volume controller.
+    if let Some(reference) = object["spec"]["claimRef"].as_object_mut() {
+        reference.remove("resourceVersion");
+    }
+    object
+}
+
+/// What is written into a disk before a move.
+pub fn marker(machine: &str, claim: &str) -> String {
+    format!("bytes of {claim} of {machine}")
+}
+
+/// A claim of 64Mi.
+pub fn claim(namespace: &str, name: &str, class: &str) -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": name, "namespace": namespace},
+        "spec": {"storageClassName": class, "accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "64Mi"}}},
+    })
+}
