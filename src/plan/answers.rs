@@ -20,6 +20,8 @@ pub struct Answers {
     pub dry_runs: Vec<(ObjectRef, DryRun)>,
     /// Dependents that are in the target already: whether their content is that of the source.
     pub same: Vec<(ObjectRef, bool)>,
+    /// What the server could not try beforehand, and why.
+    pub untried: Vec<(ObjectRef, String)>,
 }
 
 /// What came of asking the server to make an object without making it.
@@ -41,6 +43,9 @@ pub fn judge(plan: &PlanSpec, answers: &Answers) -> Vec<Finding> {
         }
     }
     found.extend(answers.same.iter().filter(|(_, same)| !same).map(|(object, _)| other_content(plan, object)));
+    let untried =
+        |(object, why): &(ObjectRef, String)| Finding::info("D008", object.clone(), format!("the server could not try it beforehand: {why}"));
+    found.extend(answers.untried.iter().map(untried));
     super::checks::sort(&mut found);
     found
 }

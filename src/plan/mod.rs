@@ -7,9 +7,11 @@ pub mod checks;
 pub mod compare;
 pub mod decide;
 pub mod document;
+pub mod drift;
 pub mod explain;
 #[cfg(test)]
 pub mod fixtures;
+pub mod move_list;
 pub mod needs;
 pub mod order;
 pub mod quota;

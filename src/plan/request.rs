@@ -77,29 +77,25 @@ pub enum VerifyDepth {
 
 /// What holds for the whole move and does not follow from what was seen. Part of the plan.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub struct Options {
-    #[serde(default)]
     pub volumes: Volumes,
-    #[serde(default)]
     pub start: StartPolicy,
-    #[serde(default)]
     pub on_failure: OnFailure,
-    #[serde(default)]
     pub verify: VerifyDepth,
     /// Virtual machines in flight.
     pub parallel: usize,
     /// How long a guest may take to shut down; absent: its own grace period plus a minute.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub shutdown_timeout_seconds: Option<u64>,
     /// Cut the power when the guest does not shut down in time.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub force_stop: bool,
     /// Go on with disks of a guest that was cut off.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub accept_unclean: bool,
     /// Put a virtual machine back that has not reached its start by then.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub max_downtime_seconds: Option<u64>,
 }
 

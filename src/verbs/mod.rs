@@ -16,6 +16,8 @@ use crate::output::command::CommandPrefix;
 pub mod args;
 pub mod completion;
 pub mod explain;
+pub mod looking;
+pub mod plan;
 pub mod version;
 
 /// Move KubeVirt virtual machines: look, decide, act step by step, go back
@@ -43,6 +45,7 @@ macro_rules! verbs {
     ($($(#[$about:meta])* $variant:ident = $module:ident $name:literal;)*) => {
         /// What can be done; each is the file of the same name.
         #[derive(Debug, Subcommand)]
+        #[allow(clippy::large_enum_variant, reason = "there is one in a process")]
         pub enum Verb { $($(#[$about])* $variant($module::Args),)* }
 
         impl Verb {
@@ -64,6 +67,8 @@ macro_rules! verbs {
 
 // A new verb is its file, its `pub mod` line, and a line here; the order is that of the help.
 verbs! {
+    /// Decide everything about a move and say why
+    Plan = plan "plan";
     /// Print shell completion, or install it for kubectl and oc
     Completion = completion "completion";
     /// Explain a finding, a strategy, or the fields of a document
@@ -78,6 +83,7 @@ impl Verb {
         match self {
             Self::Completion(_) | Self::Explain(_) => true,
             Self::Version(args) => args.client,
+            Self::Plan(_) => false,
         }
     }
 }

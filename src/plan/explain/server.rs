@@ -128,6 +128,13 @@ pub const TEXTS: &[Text] = &[
                namespace (label pod-security.kubernetes.io/enforce).",
     },
     Text {
+        topic: "D008",
+        title: "the server could not try an object beforehand",
+        text: "Before a move every object of the target is sent to the server as a dry run. This one could not be: its namespace or an \
+               instance type that it needs is made by the move itself, or a webhook of the cluster takes no dry runs. What the server \
+               thinks of it shows only when the move makes it.",
+    },
+    Text {
         topic: "D007",
         title: "a webhook does not answer",
         text: "The server must ask an admission webhook before it makes the object, and the webhook did not answer. Virtual machines \

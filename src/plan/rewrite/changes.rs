@@ -90,7 +90,8 @@ const SECRETS: &[&str] = &[
     "stringData",
 ];
 
-fn without_secrets(value: &Value) -> Value {
+/// A value with everything left out that may be a secret, wherever it is: for people to look at.
+pub fn without_secrets(value: &Value) -> Value {
     match value {
         Value::Object(map) => {
             let told = |(key, value): (&String, &Value)| {

@@ -124,35 +124,50 @@ impl Decisions {
     /// # Errors
     /// No target was named.
     pub fn request(&self, machines: Vec<String>) -> Result<MoveRequest, Failure> {
-        let Some(target) = self.to.clone() else { return Err(Failure::usage("required flag(s) \"to\" not set")) };
+        self.over(MoveRequest { machines, ..MoveRequest::default() })
+    }
+
+    /// What a document asks for with these flags laid over it: the flag wins.
+    ///
+    /// # Errors
+    /// Neither names a target.
+    pub fn over(&self, base: MoveRequest) -> Result<MoveRequest, Failure> {
+        let target = self.to.clone().unwrap_or(base.target_namespace);
+        if target.is_empty() {
+            return Err(Failure::usage("required flag(s) \"to\" not set"));
+        }
+        let forced = self.strategy.iter().rev().find(|choice| choice.claim.is_none()).map(|choice| choice.strategy);
+        let per_claim = self.strategy.iter().filter_map(|choice| Some((choice.claim.clone()?, choice.strategy)));
+        // What a flag says of all disks wins over what the document says of some.
+        let of_document = base.claim_strategies.into_iter().filter(|_| forced.is_none());
+        let class_map = base.class_map.into_iter().filter(|_| self.storage_class.is_none());
         Ok(MoveRequest {
-            machines,
+            machines: base.machines,
             target_namespace: target,
-            create_namespace: self.create_namespace,
-            options: self.options(),
-            strategy: self.strategy.iter().rev().find(|choice| choice.claim.is_none()).map(|choice| choice.strategy),
-            claim_strategies: self.strategy.iter().filter_map(|choice| Some((choice.claim.clone()?, choice.strategy))).collect(),
-            storage_class: self.storage_class.clone(),
-            class_map: self.map_storage_class.iter().cloned().collect(),
-            rename: self.rename.iter().cloned().collect(),
-            network_map: self.map_network.iter().cloned().collect(),
-            force: self.force,
+            create_namespace: self.create_namespace || base.create_namespace,
+            options: self.options(&base.options),
+            strategy: forced.or(base.strategy),
+            claim_strategies: of_document.chain(per_claim).collect(),
+            storage_class: self.storage_class.clone().or(base.storage_class),
+            class_map: class_map.chain(self.map_storage_class.iter().cloned()).collect(),
+            rename: base.rename.into_iter().chain(self.rename.iter().cloned()).collect(),
+            network_map: base.network_map.into_iter().chain(self.map_network.iter().cloned()).collect(),
+            force: self.force || base.force,
         })
     }
 
-    fn options(&self) -> Options {
+    fn options(&self, base: &Options) -> Options {
         let running = &self.running;
-        let default = Options::default();
         Options {
-            volumes: self.volumes.unwrap_or_default(),
-            start: self.start.unwrap_or_default(),
-            on_failure: running.on_failure.unwrap_or_default(),
-            verify: running.verify.unwrap_or_default(),
-            parallel: running.parallel.map_or(default.parallel, usize::from),
-            shutdown_timeout_seconds: running.shutdown_timeout.map(seconds),
-            force_stop: running.force_stop,
-            accept_unclean: running.accept_unclean,
-            max_downtime_seconds: self.max_downtime.map(seconds),
+            volumes: self.volumes.unwrap_or(base.volumes),
+            start: self.start.unwrap_or(base.start),
+            on_failure: running.on_failure.unwrap_or(base.on_failure),
+            verify: running.verify.unwrap_or(base.verify),
+            parallel: running.parallel.map_or(base.parallel, usize::from),
+            shutdown_timeout_seconds: running.shutdown_timeout.map(seconds).or(base.shutdown_timeout_seconds),
+            force_stop: running.force_stop || base.force_stop,
+            accept_unclean: running.accept_unclean || base.accept_unclean,
+            max_downtime_seconds: self.max_downtime.map(seconds).or(base.max_downtime_seconds),
         }
     }
 
@@ -252,6 +267,23 @@ mod tests {
         let request = typed("--to prod").request(Vec::new()).unwrap();
         assert_eq!(request, MoveRequest { target_namespace: "prod".to_owned(), ..MoveRequest::default() });
         assert!(typed("").request(Vec::new()).is_err());
+    }
+
+    #[test]
+    fn a_flag_wins_over_the_document() {
+        let text = str::to_owned;
+        let document = MoveRequest {
+            target_namespace: text("prod"),
+            options: Options { volumes: Volumes::Move, parallel: 7, ..Options::default() },
+            claim_strategies: [(text("db-data"), Strategy::CdiClone)].into(),
+            rename: [(text("a"), text("b")), (text("c"), text("d"))].into(),
+            ..MoveRequest::default()
+        };
+        let request = typed("--volumes copy --rename a=z").over(document.clone()).unwrap();
+        assert_eq!((request.target_namespace.as_str(), request.options.volumes, request.options.parallel), ("prod", Volumes::Copy, 7));
+        assert_eq!(request.rename, [(text("a"), text("z")), (text("c"), text("d"))].into());
+        assert_eq!(request.claim_strategies.len(), 1);
+        assert!(typed("--to other --strategy Rebind").over(document).unwrap().claim_strategies.is_empty());
     }
 
     #[test]

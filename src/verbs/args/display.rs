@@ -2,14 +2,17 @@
 
 use clap::Args;
 
+use crate::app::Io;
+use crate::output::colour::Paint;
 use crate::output::format::Format;
+use crate::output::table::Style;
 
 /// The format of whatever a verb prints.
 #[derive(Args, Clone, Debug, Default)]
 pub struct Output {
     /// Output format: json, yaml, name, wide, jsonpath=TEMPLATE, jsonpath-as-json=TEMPLATE, jsonpath-file=FILE, custom-columns=SPEC
     /// or custom-columns-file=FILE; a table if not given
-    #[arg(short, long = "output", value_name = "FORMAT")]
+    #[arg(short = 'o', long = "output", value_name = "FORMAT")]
     pub format: Option<Format>,
 }
 
@@ -28,4 +31,12 @@ pub struct Table {
     /// Leave out the header line
     #[arg(long)]
     pub no_headers: bool,
+}
+
+impl Table {
+    /// What tables on standard output look like.
+    pub fn style(&self, io: &Io) -> Style {
+        let wide = self.output.format() == Format::Wide;
+        Style { wide, headers: !self.no_headers, paint: Paint::for_stream(io.stdout_is_terminal, io.env) }
+    }
 }

@@ -1,0 +1,130 @@
+//! The move list: what a user writes down to be moved, by hand or with `select`. Everything that a flag can say, and more per machine and disk.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::document::API_VERSION;
+use super::request::{MoveRequest, Options, Strategy};
+
+/// A `MoveList` as written to files.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct MoveList {
+    pub api_version: String,
+    pub kind: String,
+    pub spec: MoveListSpec,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub struct MoveListSpec {
+    /// The namespace of the machines; absent: that of the command line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// The target namespace; absent: that of the command line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub create_namespace: bool,
+    #[serde(skip_serializing_if = "is_default")]
+    pub options: Options,
+    /// A strategy for all disks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub strategy: Option<Strategy>,
+    /// The target's storage class for all disks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub storage_class: Option<String>,
+    /// The target's storage class for disks that are on another one.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub map_storage_class: BTreeMap<String, String>,
+    /// Networks in the target, by networks in the source.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub map_network: BTreeMap<String, String>,
+    /// Also move what something else manages.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub force: bool,
+    pub machines: Vec<ListedMachine>,
+}
+
+/// One virtual machine of a list.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ListedMachine {
+    pub name: String,
+    /// Its name in the target.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rename: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub disks: Vec<ListedDisk>,
+}
+
+/// One disk of a listed machine.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ListedDisk {
+    pub claim: String,
+    pub strategy: Strategy,
+}
+
+fn is_default(options: &Options) -> bool {
+    *options == Options::default()
+}
+
+impl MoveList {
+    /// A list of these machines.
+    pub fn of(source: &str, machines: &[String]) -> Self {
+        let machines = machines.iter().map(|name| ListedMachine { name: name.clone(), ..ListedMachine::default() }).collect();
+        let spec = MoveListSpec { source: Some(source.to_owned()), machines, ..MoveListSpec::default() };
+        Self { api_version: API_VERSION.to_owned(), kind: "MoveList".to_owned(), spec }
+    }
+
+    /// What the list asks for. Flags are laid over it.
+    pub fn request(&self) -> MoveRequest {
+        let spec = &self.spec;
+        let disks = spec.machines.iter().flat_map(|machine| &machine.disks);
+        MoveRequest {
+            machines: spec.machines.iter().map(|machine| machine.name.clone()).collect(),
+            target_namespace: spec.target.clone().unwrap_or_default(),
+            create_namespace: spec.create_namespace,
+            options: spec.options.clone(),
+            strategy: spec.strategy,
+            claim_strategies: disks.map(|disk| (disk.claim.clone(), disk.strategy)).collect(),
+            storage_class: spec.storage_class.clone(),
+            class_map: spec.map_storage_class.clone(),
+            rename: spec.machines.iter().filter_map(|machine| Some((machine.name.clone(), machine.rename.clone()?))).collect(),
+            network_map: spec.map_network.clone(),
+            force: spec.force,
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_list_says_what_flags_say() {
+        let list: MoveList = serde_json::from_value(json!({
+            "apiVersion": API_VERSION, "kind": "MoveList",
+            "spec": {"source": "shop", "target": "prod", "options": {"parallel": 2}, "mapStorageClass": {"fast": "slow"}, "machines": [
+                {"name": "db-1", "rename": "db-2", "disks": [{"claim": "db-1-data", "strategy": "CdiClone"}]}, {"name": "web-1"},
+            ]},
+        }))
+        .unwrap();
+        let request = list.request();
+        assert_eq!((request.machines, request.target_namespace), (vec!["db-1".to_owned(), "web-1".to_owned()], "prod".to_owned()));
+        assert_eq!(request.options, Options { parallel: 2, ..Options::default() });
+        assert_eq!(request.claim_strategies["db-1-data"], Strategy::CdiClone);
+        assert_eq!((request.rename["db-1"].as_str(), request.class_map["fast"].as_str()), ("db-2", "slow"));
+    }
+
+    #[test]
+    fn a_list_of_names_is_short() {
+        let list = serde_json::to_value(MoveList::of("shop", &["db-1".to_owned()])).unwrap();
+        assert_eq!(list["spec"], json!({"source": "shop", "machines": [{"name": "db-1"}]}));
+    }
+}

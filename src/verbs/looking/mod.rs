@@ -1,0 +1,14 @@
+//! What the verbs have in common that look at a cluster and change nothing, and `run` before it acts.
+
+pub mod diff;
+pub mod documents;
+pub mod manifests;
+pub mod planning;
+pub mod questions;
+pub mod save;
+pub mod wanted;
+
+#[cfg(test)]
+mod shop;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,74 @@
+//! Files that appear whole or not at all.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::path::Path;
+
+use crate::model::failure::Failure;
+
+/// Writes a file: beside it first, then in its place. What is no regular file (a pipe, a device) is written to as it is.
+///
+/// # Errors
+/// The file cannot be written; whatever was there before is still there.
+pub fn whole(path: &Path, text: &str) -> Result<(), Failure> {
+    let special = fs::metadata(path).is_ok_and(|found| !found.is_file());
+    let written = if special { into(path, text) } else { beside(path, text) };
+    written.map_err(|error| Failure::error(format!("cannot write {}: {error}", path.display())).hint("nothing was left there by this"))
+}
+
+fn into(path: &Path, text: &str) -> io::Result<()> {
+    OpenOptions::new().write(true).open(path)?.write_all(text.as_bytes())
+}
+
+fn beside(path: &Path, text: &str) -> io::Result<()> {
+    // A link stays a link: what it points to is replaced.
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = open_beside(folder, fs::metadata(&path).ok())?;
+    file.write_all(text.as_bytes())?;
+    file.as_file().sync_all()?;
+    file.persist(&path).map(|_| ()).map_err(|error| error.error)
+}
+
+/// A new file with the permissions of the one it replaces, else with those that new files have.
+#[cfg(unix)]
+fn open_beside(folder: &Path, replaced: Option<fs::Metadata>) -> io::Result<tempfile::NamedTempFile> {
+    use std::os::unix::fs::PermissionsExt;
+    let permissions = replaced.map_or_else(|| fs::Permissions::from_mode(0o666), |found| found.permissions());
+    tempfile::Builder::new().prefix(".vmmove-").permissions(permissions).tempfile_in(folder)
+}
+
+#[cfg(not(unix))]
+fn open_beside(folder: &Path, _: Option<fs::Metadata>) -> io::Result<tempfile::NamedTempFile> {
+    tempfile::Builder::new().prefix(".vmmove-").tempfile_in(folder)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_as_a_whole_and_nothing_lies_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("plan.yaml");
+        whole(&path, "one\n").unwrap();
+        whole(&path, "two\n").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "two\n");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let failure = whole(&folder.path().join("no/plan.yaml"), "x").unwrap_err();
+        assert!(failure.message.starts_with("cannot write ") && failure.message.contains("No such file"), "{failure}");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_full_disk_is_told() {
+        let failure = whole(Path::new("/dev/full"), "x").unwrap_err();
+        assert!(failure.message.contains("No space left on device"), "{failure}");
+    }
+}
