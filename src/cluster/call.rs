@@ -121,10 +121,13 @@ impl Cluster {
         pause * (75 + percent) / 100
     }
 
-    /// Sends a request; a read again when that may help. The answer's warnings are collected for [`Cluster::warnings`].
+    /// Sends a request; a read again when that may help. A write's warnings are collected for [`Cluster::warnings`]; those of a read speak of
+    /// kinds that the tool looks at and the user never named.
     pub(super) async fn call(&self, call: &Call) -> Result<Value, ApiError> {
         let answer = self.call_aloud(call).await?;
-        self.remember(answer.warnings);
+        if !call.is_read {
+            self.remember(answer.warnings);
+        }
         Ok(answer.body)
     }
 
