@@ -72,7 +72,8 @@ impl Chain {
     /// The name of the ConfigMap that the next append writes.
     pub(super) fn name(&self) -> String {
         let hash = Sha256::digest(self.group.as_bytes());
-        format!("{}-{:02x}{:02x}{:02x}{:02x}-{}", object_name(&self.id), hash[0], hash[1], hash[2], hash[3], self.number)
+        let short = hash.iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+        format!("{}-{short:016x}-{}", object_name(&self.id), self.number)
     }
 
     /// Whether the server has the last part already.

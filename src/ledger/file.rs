@@ -165,3 +165,39 @@ fn sync_directory(path: &Path) -> io::Result<()> {
 fn unreadable(path: &Path, error: &io::Error) -> Failure {
     Failure::error(format!("the ledger {} cannot be opened: {error}", path.display()))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::super::tests::{clock, dice, document, restore, started};
+    use super::*;
+    use crate::engine::Ledger;
+    use crate::plan::fixtures;
+
+    #[tokio::test]
+    async fn a_line_that_a_crash_cut_off_never_counted() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("ledger");
+        let plan = document(fixtures::plan());
+        let begin = || FileLedger::begin(&path, &plan, "alice", &dice(), &*clock(), restore);
+        let (id, ledger) = begin().unwrap();
+        ledger.append("db-1", &[started("a")]).await.unwrap();
+        assert!(FileLedger::open(&path).err().unwrap().message.ends_with("is in use by another process"));
+        assert!(begin().is_err(), "a ledger is not overwritten");
+        drop(ledger);
+        let torn = [std::fs::read(&path).unwrap(), b"{\"group\":\"db-1\",\"ent".to_vec()].concat();
+        std::fs::write(&path, torn).unwrap();
+
+        let (opened, ledger) = FileLedger::open(&path).unwrap();
+        assert_eq!((&opened.header.move_id, &opened.plan), (&id, &plan));
+        ledger.append("db-1", &[started("b")]).await.unwrap();
+        assert_eq!(read(&path).unwrap().journal["db-1"], [started("a"), started("b")]);
+        #[cfg(unix)]
+        assert_eq!(std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&path).unwrap().permissions()) & 0o777, 0o600);
+        drop(ledger);
+
+        let text = std::fs::read_to_string(&path).unwrap().replacen("\"group\"", "\"grope\"", 1);
+        std::fs::write(&path, text).unwrap();
+        assert!(read(&path).unwrap_err().message.contains("line 2"));
+    }
+}

@@ -136,13 +136,21 @@ impl Lease {
 
     /// Says that this process carries the move no longer. Does nothing when somebody else does already.
     pub async fn release(&self) -> Result<(), Failure> {
-        let mut released = self.stored();
-        released.remove("/spec/holderIdentity");
-        released.set("/spec/renewTime", now(&*self.place.clock));
-        match surely::write(&self.place.cluster, &*self.place.clock, &released, same_spec).await {
-            Ok(_) => Ok(()),
-            Err(error) if matches!(error.reason, Reason::Conflict | Reason::NotFound) => Ok(()),
-            Err(error) => Err(error.into()),
+        let place = &self.place;
+        let mut lease = self.stored();
+        loop {
+            lease.remove("/spec/holderIdentity");
+            lease.set("/spec/renewTime", now(&*place.clock));
+            match surely::write(&place.cluster, &*place.clock, &lease, same_spec).await {
+                Err(error) if error.reason == Reason::Conflict => {}
+                Err(error) if !error.is_not_found() => return Err(error.into()),
+                _ => return Ok(()),
+            }
+            // A renewal that was cut short may have changed it: ours is released all the same.
+            match place.cluster.get(&place.object).await? {
+                Some(found) if is_held(&found) && holder_of(&found) == self.me => lease = found,
+                _ => return Ok(()),
+            }
         }
     }
 
@@ -254,3 +262,7 @@ fn same_spec(one: &Manifest, other: &Manifest) -> bool {
 fn now(clock: &dyn Clock) -> Value {
     format!("{:.6}", clock.now()).into()
 }
+
+#[cfg(test)]
+#[path = "lease_tests.rs"]
+mod tests;

@@ -32,6 +32,7 @@ pub async fn pending(cluster: &Cluster, namespace: &str, id: &MoveId) -> Result<
 }
 
 /// Waits for a request and hands it to `cancel`. Ends then; goes on for ever otherwise. It watches from this call on.
+/// A request that waits already counts as well: whoever goes on with a move clears it first.
 pub fn watch_requests(cluster: &Cluster, namespace: &str, id: &MoveId, cancel: &Cancel) -> impl Future<Output = ()> + use<> {
     let topic = Topic { kind: kind::CONFIG_MAP, namespace: Some(namespace.to_owned()), name: Some(name(id)), labels: None };
     let mut wakes = cluster.watch(&[topic]);
@@ -77,4 +78,30 @@ fn fresh(namespace: &str, id: &MoveId) -> Manifest {
     manifest.set_label(LABEL_MOVE, &id.0);
     manifest.set_label(LABEL_LEDGER, "request");
     manifest
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::super::store::{Fault, Store};
+    use super::super::tests::clock;
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_reaches_the_runner_once() {
+        let store = Store::default();
+        let (cluster, _) = store.cluster();
+        let (id, clock, cancel) = (MoveId("shop-to-prod-7k2fq".into()), clock(), Cancel::default());
+        clear(&cluster, "shop", &id, &*clock).await.unwrap();
+        assert!(store.names().is_empty(), "nothing was asked, so nothing is cleared");
+        let watching = watch_requests(&cluster, "shop", &id, &cancel);
+        store.fail([Fault::LostReply]);
+        ask_pause(&cluster, "shop", &id, "alice asked to pause", &*clock).await.unwrap();
+        watching.await;
+        assert_eq!(cancel.reason().unwrap(), "alice asked to pause");
+        clear(&cluster, "shop", &id, &*clock).await.unwrap();
+        assert_eq!(pending(&cluster, "shop", &id).await.unwrap(), None);
+        ask_pause(&cluster, "shop", &id, "bob asked to pause", &*clock).await.unwrap();
+        assert_eq!(pending(&cluster, "shop", &id).await.unwrap().unwrap(), "bob asked to pause");
+    }
 }

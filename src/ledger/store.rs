@@ -21,15 +21,17 @@ pub(super) enum Fault {
 }
 
 #[derive(Default)]
-pub(super) struct State {
+struct State {
     objects: BTreeMap<String, Value>,
     version: u64,
-    pub(super) faults: VecDeque<Fault>,
+    faults: VecDeque<Fault>,
+    /// Reads fail.
+    blind: bool,
 }
 
 /// The server behind a cluster of a test.
 #[derive(Clone, Default)]
-pub(super) struct Store(pub(super) Arc<Mutex<State>>);
+pub(super) struct Store(Arc<Mutex<State>>);
 
 impl Store {
     pub(super) fn cluster(&self) -> (Cluster, Log) {
@@ -40,6 +42,16 @@ impl Store {
     /// Lets these happen to the next writes, in turn.
     pub(super) fn fail(&self, faults: impl IntoIterator<Item = Fault>) {
         self.0.lock().unwrap().faults.extend(faults);
+    }
+
+    /// Forgets the faults that did not happen yet.
+    pub(super) fn heal(&self) {
+        self.0.lock().unwrap().faults.clear();
+    }
+
+    /// Lets reads fail, or work again.
+    pub(super) fn go_blind(&self, blind: bool) {
+        self.0.lock().unwrap().blind = blind;
     }
 
     /// The names of all objects, in order.
@@ -65,6 +77,7 @@ impl Store {
         let mut state = self.0.lock().unwrap();
         match seen.method.as_str() {
             "GET" if seen.query.contains("watch=true") => Reply::Silence,
+            "GET" if state.blind => Reply::status(503, "ServiceUnavailable", "not now"),
             "GET" => state.read(seen),
             _ => match state.faults.pop_front() {
                 Some(Fault::LostRequest) => Reply::Break,

@@ -17,6 +17,7 @@ use crate::model::names::MoveId;
 use crate::plan::decide::digest;
 use crate::plan::document::{API_VERSION, Plan, PlanMeta, PlanSpec};
 use crate::plan::fixtures;
+use crate::plan::request::Strategy;
 
 /// Numbers in turn.
 struct Dice(std::sync::atomic::AtomicU64);
@@ -121,19 +122,26 @@ async fn a_stale_holder_is_told_who_carries_the_move_now() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_append_fails_for_now_when_the_server_stays_away_and_is_taken_up_when_it_arrived_after_all() {
+async fn an_append_fails_for_now_when_the_server_stays_away_and_counts_when_it_arrived_after_all() {
     let store = Store::default();
     let (cluster, _) = store.cluster();
     let (id, ledger) = begun(&cluster).await;
     ledger.append("db-1", &[started("a")]).await.unwrap();
     store.fail([Fault::Status(429, "TooManyRequests"); 200]);
     assert!(matches!(ledger.append("db-1", &[started("b")]).await, Err(StepError::Transient(_))));
-    store.0.lock().unwrap().faults.clear();
+    store.heal();
     store.fail([Fault::Status(403, "Forbidden")]);
     let Err(StepError::Permanent(cause)) = ledger.append("db-1", &[started("b")]).await else { panic!() };
     assert!(cause.0.starts_with(&format!("the journal of move {id} could not be written to ConfigMap vmmove-{id}-")), "{}", cause.0);
     ledger.append("db-1", &[started("c")]).await.unwrap();
     assert_eq!(steps(&cluster, &id).await, ["a", "c"]);
+
+    store.fail([Fault::LostReply]);
+    store.go_blind(true);
+    assert!(matches!(ledger.append("db-1", &[started("d")]).await, Err(StepError::Transient(_))), "nobody can tell whether it arrived");
+    store.go_blind(false);
+    ledger.append("db-1", &[started("e")]).await.unwrap();
+    assert_eq!(steps(&cluster, &id).await, ["a", "c", "d", "e"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -180,4 +188,78 @@ async fn a_move_of_a_newer_version_is_left_alone() {
     let refused = open(&cluster, "shop", &id.0).await.unwrap_err();
     assert_eq!(refused.hints, ["use kubectl-vmmove 9.1.0 or newer for this move"]);
     assert_eq!(list(&cluster, Some("shop")).await.unwrap().unreadable.len(), 1);
+}
+
+/// Text that does not pack, in place of what packs ten times: so a few writes fill a part.
+fn noise(length: usize) -> String {
+    let mut state = 1_u64;
+    let mut next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        char::from(b' ' + u8::try_from(state >> 58).unwrap())
+    };
+    (0..length).map(|_| next()).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn five_hundred_disks_fit() {
+    let store = Store::default();
+    let (cluster, log) = store.cluster();
+    let disks = (0..500).map(|number| fixtures::disk_plan(&format!("disk-{number}"), 20, Strategy::CloneRebind)).collect();
+    let plan = document(fixtures::plan_spec(vec![fixtures::machine_plan("db-1", disks)]));
+    let (id, ledger) = ConfigMaps::begin(&cluster, &plan, "alice", &dice(), clock(), restore).await.unwrap();
+    let mut written = Vec::new();
+    for number in 0..500 {
+        let step = StepId(format!("db-1/disk-{number}/clone"));
+        // A manifest as a step keeps it, with a part that is different each time.
+        let before = json!({"uid": format!("{number:032x}"), "spec": fixtures::claim("disk", 20).0, "odd": noise(number % 40)});
+        let done = Entry::Done { step: step.clone(), at: format!("{number}"), output: json!({"uid": format!("{number:x}")}) };
+        written.extend([Entry::Started { step, at: format!("{number}"), before }, done]);
+    }
+    for entries in written.chunks(10) {
+        ledger.append("db-1", entries).await.unwrap();
+    }
+    let largest = log.all().iter().map(|seen| seen.body.to_string().len()).max().unwrap();
+    assert!(largest < 1 << 20, "{largest} bytes");
+    let opened = reopened(&cluster, &id).await;
+    assert_eq!((&opened.journal["db-1"], opened.plan), (&written, plan));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_journal_that_outgrows_its_part_goes_on_in_another_and_so_does_a_plan() {
+    let store = Store::default();
+    let (cluster, _) = store.cluster();
+    let mut spec = fixtures::plan();
+    spec.machines[0].disks[0].why = noise(900 << 10);
+    let (id, ledger) = ConfigMaps::begin(&cluster, &document(spec), "alice", &dice(), clock(), restore).await.unwrap();
+    let large = |step: &str| Entry::Started { step: StepId(step.into()), at: String::new(), before: noise(300 << 10).into() };
+    for step in ["a", "b", "c", "d"] {
+        store.fail([Fault::LostReply]);
+        ledger.append("db-1", &[large(step)]).await.unwrap();
+    }
+    assert_eq!(store.names().len(), 2 + 2, "{:?}", store.names());
+    let opened = reopened(&cluster, &id).await;
+    assert_eq!(opened.entries().count(), 4);
+    let next = ConfigMaps::hold(&cluster, &opened, clock());
+    next.append("db-1", &[large("e")]).await.unwrap();
+    assert!(matches!(ledger.append("db-1", &[large("f")]).await, Err(StepError::Lost(_))), "two processes under one number are told apart");
+    assert_eq!(steps(&cluster, &id).await, ["a", "b", "c", "d", "e"]);
+    assert!(store.names().contains(&format!("vmmove-{id}-plan-1")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_who_take_over_one_does_and_a_cut_short_take_over_is_repeated() {
+    let store = Store::default();
+    let (cluster, _) = store.cluster();
+    let (id, ledger) = begun(&cluster).await;
+    ledger.append("db-1", &[started("a")]).await.unwrap();
+    let opened = reopened(&cluster, &id).await;
+    // Somebody labels the header, then it is written without an answer; the first chain is refused.
+    store.edit(&object_name(&id), |map| map["metadata"]["labels"]["team"] = "db".into());
+    store.fail([Fault::Status(409, "Conflict"), Fault::LostReply, Fault::Status(403, "Forbidden")]);
+    assert!(take_over(&cluster, &opened, "bob", clock()).await.is_err());
+    let late = take_over(&cluster, &opened, "carol", clock()).await.err().unwrap();
+    assert_eq!(late.message, format!("move {id} is carried by bob now"));
+    let (opened, _) = take_over(&cluster, &reopened(&cluster, &id).await, "carol", clock()).await.unwrap();
+    assert_eq!((opened.header.holder.number, opened.header.holder.name.as_str()), (3, "carol"));
+    assert!(matches!(ledger.append("db-1", &[started("b")]).await, Err(StepError::Lost(_))));
 }
