@@ -1,340 +1,264 @@
 //! One group forward: write down, act, wait, write down; nodes of a group run side by side where their needs allow.
 
-use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::pin::pin;
 
 use futures::StreamExt;
+use futures::future::LocalBoxFuture;
 use futures::stream::FuturesUnordered;
 use serde_json::Value;
-use tokio::sync::Semaphore;
+use tokio::sync::SemaphorePermit;
 
+use super::call::Trouble;
 use super::cancel::Cancel;
-use super::next::{self, State, States};
+use super::downtime::Downtime;
+use super::next::{self, State};
+use super::node::Landed;
 use super::run::{Engine, GroupEnd, OnFailure};
-use super::{Hands, Ledger, Probe, StepError, Wakes};
+use super::{Hands, Ledger};
 use crate::model::event::{Event, Outcome};
-use crate::model::finding::Finding;
-use crate::model::graph::{Node, Phase};
-use crate::model::journal::{Cause, Entry};
+use crate::model::graph::{Node, StepId};
+use crate::model::journal::Entry;
 
-/// A wait looks again after this long even when nothing woke it.
-pub(super) const LIVENESS: Duration = Duration::from_secs(20);
-/// So often a step may say "not there yet" right after it acted before that counts as a failure.
-const PUSHES: usize = 12;
 /// So often a group is made again within one run because its copies no longer counted.
 const REMAKES: usize = 3;
 
-/// Why a node, and so its group, did not come to its end.
-pub(super) enum Trouble {
-    Failed(String),
-    Blocked(Finding),
-    Stale(String),
-    /// Asked to stop, or the lock is lost.
-    Stopped,
-    /// The downtime limit of the group has passed.
-    TooLong(Duration),
+/// One try to bring a group to its end.
+struct Flight<'f, 'a> {
+    group: &'a str,
+    /// Asks the nodes in flight to end, because the group cannot go on.
+    stop: &'f Cancel,
+    /// The group's place among those that may run at once.
+    slot: Option<SemaphorePermit<'f>>,
+    running: FuturesUnordered<LocalBoxFuture<'f, Landed<'a>>>,
+    /// What was begun in this try, however it ended.
+    begun: BTreeSet<StepId>,
+    /// What is done, perhaps not yet in the journal.
+    done: BTreeSet<StepId>,
+    /// To be written with the next intent.
+    unwritten: Vec<Entry>,
+    trouble: Option<Trouble>,
 }
 
-impl From<StepError> for Trouble {
-    fn from(error: StepError) -> Self {
-        match error {
-            StepError::Transient(cause) | StepError::Permanent(cause) => Self::Failed(cause.0),
-            StepError::Blocked(finding) => Self::Blocked(finding),
-            StepError::Lost(_) => Self::Stopped,
+impl Flight<'_, '_> {
+    /// The first trouble counts. It ends the whole group, unless it is that of one shared thing while the others go on.
+    fn give_up(&mut self, trouble: Trouble, on_failure: OnFailure) {
+        let of_one = matches!(trouble, Trouble::Failed(_) | Trouble::Blocked(_));
+        if !(of_one && self.group.is_empty() && on_failure == OnFailure::Continue) {
+            self.stop.ask("the group cannot go on");
         }
+        self.trouble.get_or_insert(trouble);
+    }
+
+    fn is_idle(&self) -> bool {
+        self.running.is_empty() && self.unwritten.is_empty()
     }
 }
 
-/// When the group went down and came up again, in this run.
-#[derive(Default)]
-struct Downtime {
-    down: Option<Duration>,
-    up: Option<Duration>,
+/// Where a group stands that has nothing running and nothing ready.
+enum Standing {
+    Finished,
+    WaitsForOthers,
+    /// Something it needs will not come in this run; says what.
+    Unfinished(String),
 }
 
 impl<'a, H: Hands, L: Ledger> Engine<'a, H, L> {
     /// Runs one group as far as the phases allow, and puts it back where the settings say so.
-    pub(super) async fn forward_group(&self, group: &'a str, slots: &Semaphore, failed: &RefCell<bool>) -> GroupEnd {
-        let mut downtime = Downtime::default();
-        let mut ended = self.try_forward(group, slots, failed, &mut downtime).await;
-        for _ in 0..REMAKES {
-            let Err(Trouble::Stale(why)) = &ended else { break };
-            self.say(&Event::Warning { message: format!("{group}: {why}; what was copied since is thrown away and made again") });
-            ended = self.try_forward(group, slots, failed, &mut downtime).await;
+    pub(super) async fn forward_group(&self, group: &'a str) -> GroupEnd {
+        if self.states.borrow().is_going_back(group) && self.is_begun(group) {
+            let back = self.back_group(group).await;
+            return GroupEnd { cause: back.cause.or_else(|| Some("it was being put back before".to_owned())), ..back };
         }
-        let end = |outcome, cause| GroupEnd {
-            group: group.to_owned(),
-            outcome,
-            cause,
-            downtime: downtime.up.zip(downtime.down).map(|(up, down)| up.saturating_sub(down)),
+        let mut downtime = Downtime::of(self, group);
+        let (mut suspect, mut remakes) = (None, 0);
+        let ended = loop {
+            match self.try_forward(group, suspect.take(), &mut downtime).await {
+                Err(Trouble::Stale(node, why)) if remakes < REMAKES => {
+                    remakes += 1;
+                    suspect = Some((node, why.clone()));
+                    self.say(&Event::Warning { message: format!("{group}: {why}; what was made since is thrown away and made again") });
+                }
+                ended => break ended,
+            }
         };
+        let end = |outcome, cause| GroupEnd { group: group.to_owned(), outcome, cause, downtime: downtime.measured() };
         match ended {
-            Ok(outcome) => end(outcome, None),
+            Ok((outcome, cause)) => end(outcome, cause),
             Err(Trouble::Stopped) => end(Outcome::Stopped, self.cancel.reason()),
+            Err(Trouble::Stuck(cause)) => end(Outcome::Stuck, Some(cause)),
             Err(trouble) => {
-                let cause = describe(&trouble);
-                *failed.borrow_mut() = true;
-                let put_back = matches!(trouble, Trouble::TooLong(_)) || self.settings.on_failure == OnFailure::Undo;
-                if !put_back || group.is_empty() || self.has_started(group) {
-                    return end(Outcome::Failed, Some(cause));
+                self.failed.set(true);
+                let asked = matches!(trouble, Trouble::TooLong(_)) || self.settings.on_failure == OnFailure::Undo;
+                if !asked || group.is_empty() || self.has_started(group) || self.cancel.reason().is_some() {
+                    return end(Outcome::Failed, Some(trouble.cause()));
                 }
                 let back = self.back_group(group).await;
-                GroupEnd { cause: Some(back.cause.unwrap_or(cause)), ..back }
+                GroupEnd { cause: Some(back.cause.unwrap_or(trouble.cause())), ..back }
             }
         }
     }
 
-    async fn try_forward(&self, group: &'a str, slots: &Semaphore, failed: &RefCell<bool>, downtime: &mut Downtime) -> Result<Outcome, Trouble> {
-        self.heal(group).await?;
+    async fn try_forward(
+        &self,
+        group: &'a str,
+        suspect: Option<(StepId, String)>,
+        downtime: &mut Downtime,
+    ) -> Result<(Outcome, Option<String>), Trouble> {
+        self.heal(group, suspect.as_ref()).await?;
         let stop = Cancel::default();
-        let mut slot = None;
-        let mut running = FuturesUnordered::new();
-        let mut in_flight = BTreeSet::new();
-        let mut dones: Vec<Entry> = Vec::new();
-        let mut trouble: Option<Trouble> = None;
+        let (running, begun, done) = (FuturesUnordered::new(), BTreeSet::new(), BTreeSet::new());
+        let mut flight = Flight { group, stop: &stop, slot: None, running, begun, done, unwritten: Vec::new(), trouble: None };
         loop {
-            let woken = self.changed.notified();
-            tokio::pin!(woken);
+            // Listening comes before looking, so that no change is missed.
+            let mut woken = pin!(self.changed.notified());
             woken.as_mut().enable();
-            let mut ready = Vec::new();
-            if trouble.is_none() && self.cancel.reason().is_none() {
-                ready = self.ready_in(group, &dones, &in_flight);
-                let begun = slot.is_some() || self.nodes_of(group).any(|node| self.states.borrow().contains_key(&node.id));
-                if !ready.is_empty() && slot.is_none() && !group.is_empty() {
-                    slot = slots.acquire().await.ok();
-                    if *failed.borrow() && self.settings.on_failure != OnFailure::Continue && !begun {
-                        return Ok(Outcome::Skipped);
-                    }
+            let ready = self.ready_in(&flight);
+            if flight.slot.is_none() && !ready.is_empty() && !group.is_empty() {
+                tokio::select! {
+                    slot = self.slots.acquire() => flight.slot = slot.ok(),
+                    limit = downtime.passed(self) => return Err(Trouble::TooLong(limit)),
+                    () = self.cancel.asked() => {}
                 }
-            }
-            match self.begin(group, &ready, std::mem::take(&mut dones)).await {
-                Ok(begun) => {
-                    for (node, before) in begun {
-                        if node.phase == Phase::Stop && downtime.down.is_none() {
-                            downtime.down = Some(self.clock.elapsed());
-                        }
-                        in_flight.insert(node.id.clone());
-                        running.push(self.run_node(node, before, &stop));
-                    }
-                }
-                Err(error) => {
-                    trouble.get_or_insert(error);
-                    stop.ask("the group cannot go on");
-                }
-            }
-            if running.is_empty() {
-                if let Some(trouble) = trouble {
-                    return Err(trouble);
-                }
-                match self.standing(group) {
-                    Standing::WaitsForOthers if self.cancel.reason().is_none() => tokio::select! { () = woken => {}, () = self.cancel.asked() => {} },
-                    Standing::WaitsForOthers | Standing::Unfinished if self.cancel.reason().is_some() => return Err(Trouble::Stopped),
-                    Standing::WaitsForOthers | Standing::Unfinished => return Ok(Outcome::Skipped),
-                    Standing::Finished => return Ok(Outcome::Done),
+                if self.failed.get() && self.settings.on_failure != OnFailure::Continue && !self.is_begun(group) {
+                    return Ok((Outcome::Skipped, None));
                 }
                 continue;
             }
+            self.begin(&mut flight, &ready, downtime).await;
+            if flight.is_idle() {
+                if let Some(trouble) = flight.trouble {
+                    return Err(trouble);
+                }
+                match self.standing(group) {
+                    Standing::Finished => return Ok((Outcome::Done, None)),
+                    _ if self.cancel.reason().is_some() => return Err(Trouble::Stopped),
+                    // A group that waits is not in flight: another may have its place.
+                    Standing::WaitsForOthers => flight.slot = None,
+                    Standing::Unfinished(why) if self.is_begun(group) => return Err(Trouble::Failed(why)),
+                    Standing::Unfinished(why) => return Ok((Outcome::Skipped, Some(why))),
+                }
+            }
             tokio::select! {
-                Some((node, result)) = running.next() => {
-                    in_flight.remove(&node.id);
-                    match result {
-                        Ok(output) => {
-                            self.hands.remember(&node.id, Some(&output));
-                            if node.phase == Phase::Start { downtime.up = Some(self.clock.elapsed()); }
-                            dones.push(Entry::Done { step: node.id.clone(), at: self.at(), output });
-                        }
-                        Err(failure) => {
-                            self.record(node, &failure).await;
-                            stop.ask("the group cannot go on");
-                            trouble.get_or_insert(failure);
-                        }
-                    }
-                }
-                () = &mut woken => {}
-                limit = self.too_long(downtime) => {
-                    stop.ask("the downtime limit has passed");
-                    trouble.get_or_insert(Trouble::TooLong(limit));
-                }
+                Some(landed) = flight.running.next() => self.land(&mut flight, landed, downtime),
+                limit = downtime.passed(self), if flight.trouble.is_none() => flight.give_up(Trouble::TooLong(limit), self.settings.on_failure),
+                () = woken => {}
+                () = self.cancel.asked(), if flight.running.is_empty() => {}
+                () = std::future::ready(()), if !flight.unwritten.is_empty() => {}
             }
         }
     }
 
     /// The nodes of a group that can begin now, counting what is done but not yet written down.
-    fn ready_in(&self, group: &str, dones: &[Entry], in_flight: &BTreeSet<crate::model::graph::StepId>) -> Vec<&'a Node> {
-        let mut states: States = self.states.borrow().clone();
-        for entry in dones {
-            next::apply(&mut states, entry);
+    fn ready_in(&self, flight: &Flight<'_, 'a>) -> Vec<&'a Node> {
+        if self.is_stopped(flight.stop) {
+            return Vec::new();
         }
-        let ready = next::ready(self.graph, &states, &self.settings.only);
-        let ids: BTreeSet<_> = ready.filter(|node| node.group == group && !in_flight.contains(&node.id)).map(|node| node.id.clone()).collect();
-        self.nodes_of(group).filter(|node| ids.contains(&node.id)).collect()
+        let states = self.states.borrow();
+        let done = |id: &StepId| states.is_done(id) || flight.done.contains(id);
+        let ready = next::ready(self.graph, &self.settings.only, done);
+        ready.filter(|node| node.group == flight.group && !flight.begun.contains(&node.id)).collect()
+    }
+
+    /// Writes down what is done and what comes next, then lets it run. What is in flight goes on meanwhile.
+    async fn begin<'f>(&'f self, flight: &mut Flight<'f, 'a>, ready: &[&'a Node], downtime: &mut Downtime) {
+        let entries = std::mem::take(&mut flight.unwritten);
+        let awaited = entries.iter().any(|entry| matches!(entry, Entry::Done { step, .. } if self.awaited.contains(step)));
+        let intended = {
+            let mut writing = pin!(self.intend(flight.group, ready, entries, flight.stop));
+            loop {
+                tokio::select! {
+                    biased;
+                    intended = &mut writing => break intended,
+                    Some(landed) = flight.running.next() => self.land(flight, landed, downtime),
+                    limit = downtime.passed(self), if flight.trouble.is_none() => flight.give_up(Trouble::TooLong(limit), self.settings.on_failure),
+                }
+            }
+        };
+        match intended {
+            Ok(begun) => {
+                for (node, before) in begun {
+                    downtime.begins(node, self.clock.elapsed());
+                    flight.begun.insert(node.id.clone());
+                    flight.running.push(Box::pin(self.run_node(node, before, flight.stop)));
+                }
+            }
+            Err((refused, trouble)) => {
+                flight.begun.extend(refused.map(|node| node.id.clone()));
+                flight.give_up(trouble, self.settings.on_failure);
+            }
+        }
+        if awaited {
+            self.changed.notify_waiters();
+        }
     }
 
     /// Asks each node what undoing it will need, and writes that down together with what is done: intent before effect, one write.
-    async fn begin(&self, group: &str, ready: &[&'a Node], mut entries: Vec<Entry>) -> Result<Vec<(&'a Node, Value)>, Trouble> {
-        let mut begun = Vec::new();
-        let mut refused = None;
+    /// When one of them refuses, none of them begins.
+    async fn intend(
+        &self,
+        group: &str,
+        ready: &[&'a Node],
+        mut entries: Vec<Entry>,
+        stop: &Cancel,
+    ) -> Result<Vec<(&'a Node, Value)>, (Option<&'a Node>, Trouble)> {
+        let (mut begun, mut intents) = (Vec::new(), Vec::new());
         for node in ready {
             // A node that was begun in an earlier run keeps what was journalled then.
             if let Some(State::Started { before }) = self.state(&node.id) {
                 begun.push((*node, before));
                 continue;
             }
-            match self.retry().again(|| self.hands.before(&node.id), |cause, after| self.say_retry(node, cause, after)).await {
+            match self.call(node, stop, || self.hands.before(&node.id)).await {
                 Ok(before) => {
-                    entries.push(Entry::Started { step: node.id.clone(), at: self.at(), before: before.clone() });
+                    intents.push(Entry::Started { step: node.id.clone(), at: self.at(), before: before.clone() });
                     begun.push((*node, before));
                 }
-                Err(error) => {
-                    self.heed(&error);
-                    let trouble = Trouble::from(error);
-                    self.tell_trouble(node, &trouble);
-                    refused = Some(trouble);
-                    break;
+                Err(trouble) => {
+                    entries.extend(self.tell_trouble(node, &trouble));
+                    // What the journal refuses has been told; the node's own trouble is the cause.
+                    let _ = self.append(group, &entries).await;
+                    return Err((Some(node), trouble));
                 }
             }
         }
-        let finished = entries.iter().any(|entry| matches!(entry, Entry::Done { .. }));
-        self.append(group, &entries).await?;
-        if finished {
-            self.changed.notify_waiters();
-        }
-        match refused {
-            // What was written down as begun but will not run now is picked up by the next run.
-            Some(trouble) => Err(trouble),
-            None => Ok(begun),
-        }
+        entries.extend(intents);
+        self.append(group, &entries).await.map_err(|trouble| (None, trouble))?;
+        Ok(begun)
     }
 
-    /// Brings one node to its end: look, act if nothing is there, wait, look again.
-    async fn run_node(&self, node: &'a Node, before: Value, stop: &Cancel) -> (&'a Node, Result<Value, Trouble>) {
-        let _place = match self.lanes.get(&node.lane) {
-            Some(lane) => lane.acquire().await.ok(),
-            None => None,
-        };
-        let began = self.clock.elapsed();
-        self.say(&Event::StepStarted { step: node.id.clone(), group: node.group.clone(), phase: node.phase, title: node.title.clone() });
-        let result = self.drive(node, &before, stop).await;
-        if let Ok(output) = &result {
-            let remark = output.get("remark").and_then(Value::as_str).map(str::to_owned);
-            let took = self.clock.elapsed().saturating_sub(began);
-            self.say(&Event::StepDone {
-                step: node.id.clone(),
-                group: node.group.clone(),
-                phase: node.phase,
-                title: node.title.clone(),
-                remark,
-                took,
-            });
-        }
-        (node, result)
-    }
-
-    async fn drive(&self, node: &Node, before: &Value, stop: &Cancel) -> Result<Value, Trouble> {
-        let mut pushes = 0;
-        let mut said = None;
-        loop {
-            if stop.reason().is_some() || self.cancel.reason().is_some() {
-                return Err(Trouble::Stopped);
+    fn land(&self, flight: &mut Flight<'_, 'a>, (node, result): Landed<'a>, downtime: &mut Downtime) {
+        match result {
+            Ok(output) => {
+                self.hands.remember(&node.id, Some(&output));
+                downtime.ends(node, self.clock.elapsed());
+                flight.done.insert(node.id.clone());
+                flight.unwritten.push(Entry::Done { step: node.id.clone(), at: self.at(), output });
             }
-            let mut wakes = self.hands.listen(&node.id);
-            let probe = self.retry().again(|| self.hands.probe(&node.id), |cause, after| self.say_retry(node, cause, after)).await;
-            match probe.inspect_err(|error| self.heed(error))? {
-                Probe::Ours(output) => return Ok(output),
-                Probe::Foreign(finding) => return Err(Trouble::Blocked(finding)),
-                Probe::Stale(why) => return Err(Trouble::Stale(why)),
-                Probe::Underway(progress) => {
-                    if said.as_ref() != Some(&progress) {
-                        self.say(&Event::StepWaiting { step: node.id.clone(), group: node.group.clone(), progress: progress.clone() });
-                        said = Some(progress);
-                    }
-                    tokio::select! {
-                        () = wakes.next() => {}
-                        () = self.clock.sleep(LIVENESS) => {}
-                        () = stop.asked() => {}
-                        () = self.cancel.asked() => {}
-                    }
-                }
-                Probe::Absent if pushes >= PUSHES => {
-                    return Err(Trouble::Failed(format!("{}: {} takes no effect", node.title.object, node.title.doing)));
-                }
-                Probe::Absent => {
-                    pushes += 1;
-                    let acted = self.retry().again(|| self.hands.perform(&node.id, before), |cause, after| self.say_retry(node, cause, after)).await;
-                    acted.inspect_err(|error| self.heed(error))?;
-                }
+            Err(trouble) => {
+                flight.unwritten.extend(self.tell_trouble(node, &trouble));
+                flight.give_up(trouble, self.settings.on_failure);
             }
         }
     }
 
-    /// Resolves when the group has been down for longer than the settings allow.
-    async fn too_long(&self, downtime: &Downtime) -> Duration {
-        match (self.settings.max_downtime, downtime.down, downtime.up) {
-            (Some(limit), Some(down), None) => {
-                let left = (down + limit).saturating_sub(self.clock.elapsed());
-                self.clock.sleep(left).await;
-                limit
-            }
-            _ => std::future::pending().await,
-        }
-    }
-
-    /// Writes down and tells how a node ended badly. A journal that cannot be written does not hide the failure itself.
-    async fn record(&self, node: &Node, trouble: &Trouble) {
-        let (step, at) = (node.id.clone(), self.at());
-        let entry = match trouble {
-            Trouble::Failed(cause) => Entry::Failed { step, at, cause: Cause(cause.clone()) },
-            Trouble::Blocked(finding) => Entry::Blocked { step, at, finding: finding.clone() },
-            Trouble::Stale(_) | Trouble::Stopped | Trouble::TooLong(_) => return,
-        };
-        self.tell_trouble(node, trouble);
-        if let Err(StepError::Transient(cause) | StepError::Permanent(cause)) = self.append(&node.group, &[entry]).await {
-            self.say(&Event::Warning { message: format!("the journal could not be written: {}", cause.0) });
-        }
-    }
-
-    fn tell_trouble(&self, node: &Node, trouble: &Trouble) {
-        let (step, group, title) = (node.id.clone(), node.group.clone(), node.title.clone());
-        match trouble {
-            Trouble::Failed(cause) => self.say(&Event::StepFailed { step, group, title, cause: cause.clone() }),
-            Trouble::Blocked(finding) => self.say(&Event::StepBlocked { step, group, title, finding: finding.clone() }),
-            Trouble::Stale(_) | Trouble::Stopped | Trouble::TooLong(_) => {}
-        }
-    }
-
-    pub(super) fn say_retry(&self, node: &Node, cause: &str, after: Duration) {
-        self.say(&Event::StepRetrying { step: node.id.clone(), group: node.group.clone(), cause: cause.to_owned(), after });
-    }
-
-    /// Where a group stands that has nothing running and nothing ready.
     fn standing(&self, group: &str) -> Standing {
         let states = self.states.borrow();
-        let mut open = self.nodes_of(group).filter(|node| self.settings.only.contains(&node.phase) && !next::is_done(&states, &node.id)).peekable();
-        if open.peek().is_none() {
-            return Standing::Finished;
+        let open: Vec<&Node> = self.nodes_of(group).filter(|node| self.settings.only.contains(&node.phase) && !states.is_done(&node.id)).collect();
+        let reach = next::within_reach(self.graph, &states, &self.settings.only, &self.ended.borrow());
+        if open.iter().any(|node| reach.contains(&node.id)) {
+            return Standing::WaitsForOthers;
         }
-        let ended = self.ended.borrow();
-        let foreign = |need: &crate::model::graph::StepId| {
-            !next::is_done(&states, need) && self.group_of(need).is_some_and(|of| of != group && !ended.contains(of))
-        };
-        if open.any(|node| node.needs.iter().chain(&node.after).any(foreign)) { Standing::WaitsForOthers } else { Standing::Unfinished }
+        let missing = open.iter().flat_map(|node| node.needs.iter().chain(&node.after)).find(|id| !states.is_done(id));
+        match missing.and_then(|id| self.graph.node(id)) {
+            _ if open.is_empty() => Standing::Finished,
+            Some(node) => Standing::Unfinished(format!("{} was not {}, which has to come first", node.title.object, node.title.done)),
+            None => Standing::Unfinished("not all of it could be done".to_owned()),
+        }
     }
-}
 
-enum Standing {
-    Finished,
-    WaitsForOthers,
-    /// Something it needs will not come in this run.
-    Unfinished,
-}
-
-fn describe(trouble: &Trouble) -> String {
-    match trouble {
-        Trouble::Failed(cause) => cause.clone(),
-        Trouble::Blocked(finding) => finding.message.clone(),
-        Trouble::Stale(why) => why.clone(),
-        Trouble::Stopped => "stopped".to_owned(),
-        Trouble::TooLong(limit) => format!("it was not started within {}", crate::model::age::human(*limit)),
+    pub(super) fn is_begun(&self, group: &str) -> bool {
+        let states = self.states.borrow();
+        self.nodes_of(group).any(|node| states.is_begun(&node.id))
     }
 }

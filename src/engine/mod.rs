@@ -3,12 +3,17 @@
 //! The world is seen through [`Hands`], the journal through [`Ledger`], and what happens is told to an
 //! [`Observer`](crate::model::event::Observer). Everything runs on one task; effects may be repeated at any time.
 
+mod call;
 pub mod cancel;
 pub mod clock;
+mod downtime;
 mod forward;
 pub mod next;
+mod node;
 mod retry;
 pub mod run;
+#[cfg(test)]
+mod tests;
 mod unwind;
 
 use std::future::Future;
@@ -89,5 +94,6 @@ pub trait Wakes {
 /// Where the journal of a move is kept. An entry counts once `append` has returned.
 pub trait Ledger {
     /// Appends entries to a group's journal, in one write. `Lost` when somebody else holds the move now.
+    /// After `Transient` it is called again with the same entries; folding an entry twice changes nothing.
     fn append(&self, group: &str, entries: &[Entry]) -> impl Future<Output = Result<(), StepError>>;
 }

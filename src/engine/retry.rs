@@ -16,7 +16,8 @@ const LONGEST: Duration = Duration::from_secs(20);
 pub struct Retry<'a> {
     pub clock: &'a dyn Clock,
     pub rng: &'a dyn Rng,
-    pub cancel: &'a Cancel,
+    /// Any of them ends the trying.
+    pub stops: [&'a Cancel; 2],
 }
 
 impl Retry<'_> {
@@ -33,17 +34,25 @@ impl Retry<'_> {
                 Err(StepError::Transient(cause)) => cause,
                 other => return other,
             };
-            if self.cancel.reason().is_some() || self.clock.elapsed().saturating_sub(began) > BUDGET {
+            if self.is_stopped() || self.clock.elapsed().saturating_sub(began) > BUDGET {
                 return Err(StepError::Transient(cause));
             }
             let pause = jitter(ceiling, self.rng.next());
             tell(&cause.0, pause);
             tokio::select! {
                 () = self.clock.sleep(pause) => {}
-                () = self.cancel.asked() => {}
+                () = self.stops[0].asked() => {}
+                () = self.stops[1].asked() => {}
+            }
+            if self.is_stopped() {
+                return Err(StepError::Transient(cause));
             }
             ceiling = (ceiling * 2).min(LONGEST);
         }
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stops.iter().any(|stop| stop.reason().is_some())
     }
 }
 

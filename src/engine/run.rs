@@ -1,7 +1,8 @@
 //! Carries out a graph, group by group, as far as the phases allow.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -10,12 +11,10 @@ use tokio::sync::{Notify, Semaphore};
 
 use super::cancel::Cancel;
 use super::clock::{Clock, Rng};
-use super::next::{self, PhaseSet, State, States};
-use super::retry::Retry;
-use super::{Hands, Ledger, StepError};
+use super::next::{PhaseSet, State, States};
+use super::{Hands, Ledger};
 use crate::model::event::{Event, Observer, Outcome};
 use crate::model::graph::{Graph, Lane, Node, Phase, StepId};
-use crate::model::journal::Entry;
 
 /// What happens to a group that fails, and to the others.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -30,14 +29,15 @@ pub enum OnFailure {
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
     pub only: PhaseSet,
-    /// The groups to run; all of them when empty. What they share runs always.
+    /// The groups to run; all of them when empty. What the groups share runs always.
     pub groups: Vec<String>,
     /// Groups in flight at once.
     pub parallel: usize,
     /// Nodes in flight at once per lane; lanes without an entry are unlimited.
     pub lanes: BTreeMap<Lane, usize>,
     pub on_failure: OnFailure,
-    /// From the first node of phase Stop to the last of phase Start a group may take this long; then it is put back.
+    /// From the first node of phase Stop until it is being started a group may take this long in one run; then it is put back.
+    /// Groups without a node of phase Start are down anyway and have no limit.
     pub max_downtime: Option<Duration>,
 }
 
@@ -70,11 +70,20 @@ pub struct Engine<'a, H: Hands, L: Ledger> {
     pub settings: &'a Settings,
     pub(super) tell: RefCell<&'a mut dyn Observer>,
     pub(super) states: RefCell<States>,
-    /// Woken whenever a node is done, for groups that need nodes of another.
+    /// Nodes whose effect may be there: begun in an earlier run, or acted on in this one.
+    pub(super) acted: RefCell<BTreeSet<StepId>>,
+    /// Woken when a node that other groups wait for is done, or a group has ended.
     pub(super) changed: Notify,
+    /// The nodes that other groups wait for.
+    pub(super) awaited: BTreeSet<&'a StepId>,
+    pub(super) slots: Semaphore,
     pub(super) lanes: BTreeMap<Lane, Semaphore>,
     /// Groups that will deliver nothing more in this run.
     pub(super) ended: RefCell<BTreeSet<String>>,
+    /// Some group failed in this run.
+    pub(super) failed: Cell<bool>,
+    /// Why somebody else carries the move now; from then on nothing is touched or written.
+    pub(super) lost: RefCell<Option<String>>,
 }
 
 impl<'a, H: Hands, L: Ledger> Engine<'a, H, L> {
@@ -91,10 +100,11 @@ impl<'a, H: Hands, L: Ledger> Engine<'a, H, L> {
         settings: &'a Settings,
         tell: &'a mut dyn Observer,
     ) -> Self {
-        for (id, state) in &states {
+        for (id, state) in states.begun() {
             hands.remember(id, state.output());
         }
-        let lanes = settings.lanes.iter().map(|(lane, limit)| (lane.clone(), Semaphore::new(*limit))).collect();
+        let acted = states.begun().map(|(id, _)| id.clone()).collect();
+        let lanes = settings.lanes.iter().map(|(lane, limit)| (lane.clone(), Semaphore::new((*limit).max(1)))).collect();
         let engine = Self {
             graph,
             hands,
@@ -105,9 +115,14 @@ impl<'a, H: Hands, L: Ledger> Engine<'a, H, L> {
             settings,
             tell: RefCell::new(tell),
             states: RefCell::new(states),
+            acted: RefCell::new(acted),
             changed: Notify::new(),
+            awaited: awaited(graph),
+            slots: Semaphore::new(settings.parallel.max(1)),
             lanes,
             ended: RefCell::default(),
+            failed: Cell::new(false),
+            lost: RefCell::default(),
         };
         let chosen = engine.groups();
         engine.ended.replace(graph.groups().into_iter().filter(|group| !chosen.contains(group)).map(str::to_owned).collect());
@@ -115,41 +130,75 @@ impl<'a, H: Hands, L: Ledger> Engine<'a, H, L> {
     }
 
     /// Runs forward. First what was left half undone is undone, and what no longer counts is made again.
+    /// Groups that an earlier run was putting back go on going back.
     pub async fn forward(&self) -> Summary {
-        let slots = Semaphore::new(self.settings.parallel.max(1));
-        let failed = RefCell::new(false);
-        let mut running: FuturesUnordered<_> = self.groups().into_iter().map(|group| self.forward_group(group, &slots, &failed)).collect();
-        let mut ends = Vec::new();
-        while let Some(end) = running.next().await {
-            if !end.group.is_empty() {
-                self.say(&Event::GroupEnded { group: end.group.clone(), outcome: end.outcome });
-            }
-            // Whoever waits for a node of this group must look again.
-            self.ended.borrow_mut().insert(end.group.clone());
-            self.changed.notify_waiters();
-            ends.push(end);
-        }
+        let ends = self.side_by_side(self.groups(), |group| self.forward_group(group)).await;
+        let ends = self.share_goes_back_too(ends).await;
         self.summary(ends)
     }
 
     /// Goes back over everything begun in the chosen groups; what they share last, and only when all groups went back.
+    /// Groups go back side by side, so beyond what is shared no group may need a node of another.
     pub async fn back(&self) -> Summary {
-        let mut running: FuturesUnordered<_> =
-            self.groups().into_iter().filter(|group| !group.is_empty()).map(|group| self.back_group(group)).collect();
-        let mut ends = Vec::new();
-        while let Some(end) = running.next().await {
-            self.say(&Event::GroupEnded { group: end.group.clone(), outcome: end.outcome });
-            ends.push(end);
-        }
-        drop(running);
-        let nothing_left = self.graph.nodes.iter().filter(|node| !node.group.is_empty()).all(|node| !self.states.borrow().contains_key(&node.id));
-        if nothing_left {
-            let shared = self.back_group("").await;
-            if shared.outcome == Outcome::Stuck {
-                ends.push(shared);
-            }
+        let groups = self.groups().into_iter().filter(|group| !group.is_empty()).collect();
+        let mut ends = self.side_by_side(groups, |group| self.back_group_in_turn(group)).await;
+        if self.only_shared_left() {
+            ends.push(self.back_group("").await);
         }
         self.summary(ends)
+    }
+
+    /// Runs groups at the same time and tells how each ended.
+    async fn side_by_side<F: Future<Output = GroupEnd>>(&self, groups: Vec<&'a str>, run: impl Fn(&'a str) -> F) -> Vec<GroupEnd> {
+        let mut running: FuturesUnordered<F> = groups.into_iter().map(run).collect();
+        let (mut ends, mut told) = (Vec::new(), false);
+        loop {
+            tokio::select! {
+                biased;
+                () = self.cancel.asked(), if !told => {
+                    told = true;
+                    if !running.is_empty() {
+                        self.say(&Event::Stopping { reason: self.cancel.reason().unwrap_or_default() });
+                    }
+                }
+                end = running.next() => {
+                    let Some(end) = end else { return ends };
+                    if !end.group.is_empty() {
+                        self.say(&Event::GroupEnded { group: end.group.clone(), outcome: end.outcome });
+                    }
+                    // Whoever waits for a node of this group must look again.
+                    self.ended.borrow_mut().insert(end.group.clone());
+                    self.changed.notify_waiters();
+                    ends.push(end);
+                }
+            }
+        }
+    }
+
+    async fn back_group_in_turn(&self, group: &'a str) -> GroupEnd {
+        let _slot = self.slots.acquire().await;
+        self.back_group(group).await
+    }
+
+    /// When every group was put back, or none begun because of what they share, that goes back as well: nothing is left behind.
+    async fn share_goes_back_too(&self, mut ends: Vec<GroupEnd>) -> Vec<GroupEnd> {
+        let undo = self.settings.on_failure == OnFailure::Undo;
+        let asked = ends.iter().any(|end| end.outcome == Outcome::Undone || (undo && end.group.is_empty() && end.outcome == Outcome::Failed));
+        if !asked || !self.only_shared_left() || self.cancel.reason().is_some() {
+            return ends;
+        }
+        let back = self.back_group("").await;
+        match ends.iter_mut().find(|end| end.group.is_empty() && end.outcome == Outcome::Failed) {
+            Some(failed) => *failed = GroupEnd { cause: back.cause.or(failed.cause.take()), ..back },
+            None if back.outcome == Outcome::Stuck => ends.push(back),
+            None => {}
+        }
+        ends
+    }
+
+    fn only_shared_left(&self) -> bool {
+        let states = self.states.borrow();
+        self.graph.nodes.iter().all(|node| node.group.is_empty() || !states.is_begun(&node.id))
     }
 
     fn groups(&self) -> Vec<&'a str> {
@@ -157,8 +206,11 @@ impl<'a, H: Hands, L: Ledger> Engine<'a, H, L> {
         self.graph.groups().into_iter().filter(chosen).collect()
     }
 
+    /// What is shared belongs to no machine: it is listed only where it went wrong.
     fn summary(&self, mut groups: Vec<GroupEnd>) -> Summary {
-        groups.retain(|end| !end.group.is_empty() || end.outcome == Outcome::Failed || end.outcome == Outcome::Stuck);
+        let wrong =
+            |end: &GroupEnd| matches!(end.outcome, Outcome::Failed | Outcome::Stuck) || (end.outcome == Outcome::Undone && end.cause.is_some());
+        groups.retain(|end| !end.group.is_empty() || wrong(end));
         groups.sort_by(|a, b| a.group.cmp(&b.group));
         Summary { groups, stopped: self.cancel.reason() }
     }
@@ -171,45 +223,23 @@ impl<'a, H: Hands, L: Ledger> Engine<'a, H, L> {
         self.clock.now().to_string()
     }
 
-    pub(super) fn retry(&self) -> Retry<'_> {
-        Retry { clock: self.clock, rng: self.rng, cancel: self.cancel }
-    }
-
     pub(super) fn state(&self, id: &StepId) -> Option<State> {
         self.states.borrow().get(id).cloned()
-    }
-
-    pub(super) fn group_of(&self, id: &StepId) -> Option<&'a str> {
-        self.graph.node(id).map(|node| node.group.as_str())
     }
 
     pub(super) fn nodes_of(&self, group: &str) -> impl Iterator<Item = &'a Node> {
         self.graph.nodes.iter().filter(move |node| node.group == group)
     }
 
-    /// Writes entries down, then believes them.
-    pub(super) async fn append(&self, group: &str, entries: &[Entry]) -> Result<(), StepError> {
-        if entries.is_empty() {
-            return Ok(());
-        }
-        self.ledger.append(group, entries).await.inspect_err(|error| self.heed(error))?;
-        let mut states = self.states.borrow_mut();
-        for entry in entries {
-            next::apply(&mut states, entry);
-        }
-        Ok(())
-    }
-
-    /// A lost lock stops everything, not just the group that noticed.
-    pub(super) fn heed(&self, error: &StepError) {
-        if let StepError::Lost(why) = error {
-            self.cancel.ask(why);
-        }
-    }
-
-    /// Whether the group has reached the start of its target: putting it back then is for a person to say.
+    /// Whether the group may have been started in the target: making it again or putting it back then is for a person to say.
     pub(super) fn has_started(&self, group: &str) -> bool {
-        let states = self.states.borrow();
-        self.nodes_of(group).any(|node| node.phase >= Phase::Start && states.contains_key(&node.id))
+        let (states, acted) = (self.states.borrow(), self.acted.borrow());
+        self.nodes_of(group).any(|node| node.phase >= Phase::Start && states.is_begun(&node.id) && acted.contains(&node.id))
     }
+}
+
+fn awaited(graph: &Graph) -> BTreeSet<&StepId> {
+    let groups: BTreeMap<&StepId, &str> = graph.nodes.iter().map(|node| (&node.id, node.group.as_str())).collect();
+    let of_others = |node: &Node, id: &StepId| groups.get(id).is_some_and(|group| *group != node.group);
+    graph.nodes.iter().flat_map(|node| node.needs.iter().chain(&node.after).filter(|id| of_others(node, id))).collect()
 }

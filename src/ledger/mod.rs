@@ -155,12 +155,12 @@ impl Opened {
 
     /// Where every step stands.
     pub fn states(&self) -> States {
-        next::replay(self.entries())
+        next::replay(self.journal.iter().flat_map(|(group, entries)| entries.iter().map(|entry| (group.as_str(), entry))))
     }
 
-    /// Whether going back over a group was begun: it then only goes back.
+    /// Whether going back over a group was begun: it then only goes back, until it is back and begins anew.
     pub fn is_going_back(&self, group: &str) -> bool {
-        self.journal.get(group).is_some_and(|entries| entries.iter().any(|entry| matches!(entry, Entry::GoingBack { .. })))
+        self.states().is_going_back(group)
     }
 
     /// Whether a person agreed to this: `cleanup`, `discard-target-writes`.

@@ -58,7 +58,7 @@ async fn reopened(cluster: &Cluster, id: &MoveId) -> Opened {
 }
 
 async fn steps(cluster: &Cluster, id: &MoveId) -> Vec<String> {
-    reopened(cluster, id).await.states().into_keys().map(|step| step.0).collect()
+    reopened(cluster, id).await.states().begun().map(|(step, _)| step.0.clone()).collect()
 }
 
 #[tokio::test(start_paused = true)]
@@ -77,7 +77,7 @@ async fn what_was_written_is_read_back_on_another_machine() {
     let opened = open(&cluster, "shop", &format!("move/{id}")).await.unwrap();
     assert_eq!(opened.plan, document(fixtures::plan()));
     assert_eq!(opened.header.holder.name, "alice");
-    assert_eq!(opened.states().into_keys().map(|step| step.0).collect::<Vec<_>>(), ["copy/secret/login", "db-1/fence", "db-1/stop"]);
+    assert_eq!(opened.states().begun().map(|(step, _)| step.0.clone()).collect::<Vec<_>>(), ["copy/secret/login", "db-1/fence", "db-1/stop"]);
     assert!(opened.consented("cleanup") && !opened.consented("discard-target-writes"));
     assert!(opened.is_going_back("db-1") && !opened.is_going_back(""));
 
@@ -110,7 +110,7 @@ async fn a_stale_holder_is_told_who_carries_the_move_now() {
     let opened = reopened(&cluster, &id).await;
     stale.append("db-1", &[started("b")]).await.unwrap();
     let (opened, ledger) = take_over(&cluster, &opened, "bob", clock()).await.unwrap();
-    assert!(opened.states().contains_key(&StepId("b".into())), "what was written until just now is known");
+    assert!(opened.states().is_begun(&StepId("b".into())), "what was written until just now is known");
     assert_eq!((opened.header.holder.number, opened.header.author.as_str()), (2, "alice"));
     // Also where nothing had been written before.
     for group in ["db-1", ""] {
