@@ -54,8 +54,9 @@ impl<'a, H: Hands, L: Ledger> Engine<'a, H, L> {
     async fn drive(&self, node: &Node, before: &Value, stop: &Cancel) -> Result<Value, Trouble> {
         let mut pushes = 0;
         let mut said = None;
+        // One subscription for the whole wait: it tells what changed since the last look, also while looking.
+        let mut wakes = self.hands.listen(&node.id);
         loop {
-            let wakes = self.hands.listen(&node.id);
             let probe = self.call(node, stop, || self.hands.probe(&node.id)).await?;
             match probe {
                 Probe::Ours(output) => return Ok(output),
@@ -63,7 +64,7 @@ impl<'a, H: Hands, L: Ledger> Engine<'a, H, L> {
                 Probe::Stale(why) => return Err(Trouble::Stale(node.id.clone(), why)),
                 // Looking does no harm while stopping; anything more does.
                 _ if self.is_stopped(stop) => return Err(Trouble::Stopped),
-                Probe::Underway(progress) => self.wait(node, progress, &mut said, wakes, stop).await,
+                Probe::Underway(progress) => self.wait(node, progress, &mut said, &mut wakes, stop).await,
                 Probe::Absent if pushes >= PUSHES => {
                     return Err(Trouble::Failed(format!("{}: {} takes no effect", node.title.object, node.title.doing)));
                 }
@@ -77,7 +78,7 @@ impl<'a, H: Hands, L: Ledger> Engine<'a, H, L> {
     }
 
     /// Waits until something changed, or it is time to look again, or to stop. Says what it waits for when that is news.
-    pub(super) async fn wait(&self, node: &Node, progress: Progress, said: &mut Option<Progress>, mut wakes: H::Wakes, stop: &Cancel) {
+    pub(super) async fn wait(&self, node: &Node, progress: Progress, said: &mut Option<Progress>, wakes: &mut H::Wakes, stop: &Cancel) {
         if said.as_ref() != Some(&progress) {
             self.say(&Event::StepWaiting { step: node.id.clone(), group: node.group.clone(), progress: progress.clone() });
             *said = Some(progress);

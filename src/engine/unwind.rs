@@ -79,12 +79,12 @@ impl<H: Hands, L: Ledger> Engine<'_, H, L> {
 
     async fn undo_until_done(&self, node: &Node, before: &Value, output: Option<&Value>) -> Result<(), Trouble> {
         let mut said = None;
+        let mut wakes = self.hands.listen(&node.id);
         loop {
-            let wakes = self.hands.listen(&node.id);
             match self.call(node, self.cancel, || self.hands.undo(&node.id, before, output)).await? {
                 Undo::Done => return Ok(()),
                 Undo::Waiting(_) if self.cancel.reason().is_some() => return Err(Trouble::Stopped),
-                Undo::Waiting(progress) => self.wait(node, progress, &mut said, wakes, self.cancel).await,
+                Undo::Waiting(progress) => self.wait(node, progress, &mut said, &mut wakes, self.cancel).await,
             }
             if self.cancel.reason().is_some() {
                 return Err(Trouble::Stopped);
@@ -120,14 +120,18 @@ impl<H: Hands, L: Ledger> Engine<'_, H, L> {
         Ok(())
     }
 
-    /// Undoes a node and all of its group that came after it. Never across a start: what the target has written since would be lost.
+    /// Undoes all of a group that came after a node, and has the node itself made again in place: what it holds, such as a lock, is not let go
+    /// in between. Never across a start: what the target has written since would be lost.
     async fn remake_from(&self, group: &str, first: &Node, why: &str) -> Result<(), Trouble> {
         if self.has_started(group) {
             return Err(self.block(first, drift(first, &format!("{why}, and it may have been started in the target already"))).await);
         }
-        let later: Vec<&StepId> = self.graph.nodes.iter().skip_while(|node| node.id != first.id).map(|node| &node.id).collect();
+        let later: Vec<&StepId> = self.graph.nodes.iter().skip_while(|node| node.id != first.id).skip(1).map(|node| &node.id).collect();
         let order = next::unwind_order(self.graph, &self.states.borrow(), |node| node.group == group && later.contains(&&node.id));
-        self.unwind(group, &order, Vec::new()).await
+        self.unwind(group, &order, Vec::new()).await?;
+        let Some(state) = self.state(&first.id) else { return Ok(()) };
+        self.hands.remember(&first.id, None);
+        self.append(group, &[Entry::Started { step: first.id.clone(), at: self.at(), before: state.before().clone() }]).await
     }
 
     async fn block(&self, node: &Node, finding: Finding) -> Trouble {

@@ -236,7 +236,11 @@ impl Hands for World<'_> {
     fn remember(&self, step: &StepId, output: Option<&Value>) {
         match output {
             Some(output) => self.outputs.borrow_mut().insert(step.clone(), output.clone()),
-            None => self.outputs.borrow_mut().remove(step),
+            None => {
+                // Told to make it again, a step looks past what no longer counts.
+                self.effects.borrow_mut().retain(|id, effect| id != step || !effect.stale);
+                self.outputs.borrow_mut().remove(step)
+            }
         };
     }
 }
