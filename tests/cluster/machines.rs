@@ -74,9 +74,10 @@ impl Machine {
         let volumes: Vec<Value> = self
             .disks
             .iter()
-            .map(|disk| match disk.templated {
-                true => json!({"name": disk.claim, "dataVolume": {"name": disk.claim}}),
-                false => json!({"name": disk.claim, "persistentVolumeClaim": {"claimName": disk.claim}}),
+            .map(|disk| {
+                let source = if disk.templated { "dataVolume" } else { "persistentVolumeClaim" };
+                let key = if disk.templated { "name" } else { "claimName" };
+                json!({"name": disk.claim, source: {key: disk.claim}})
             })
             .collect();
         let mac = format!(

@@ -234,14 +234,13 @@ impl Hands for World<'_> {
     }
 
     fn remember(&self, step: &StepId, output: Option<&Value>) {
-        match output {
-            Some(output) => self.outputs.borrow_mut().insert(step.clone(), output.clone()),
-            None => {
-                // Told to make it again, a step looks past what no longer counts.
-                self.effects.borrow_mut().retain(|id, effect| id != step || !effect.stale);
-                self.outputs.borrow_mut().remove(step)
-            }
+        let Some(output) = output else {
+            // Told to make it again, a step looks past what no longer counts.
+            self.effects.borrow_mut().retain(|id, effect| id != step || !effect.stale);
+            self.outputs.borrow_mut().remove(step);
+            return;
         };
+        self.outputs.borrow_mut().insert(step.clone(), output.clone());
     }
 }
 
