@@ -34,6 +34,8 @@ pub(super) struct Script {
     pub uncounted: bool,
     /// So many of the next effects do not count.
     pub stale: usize,
+    /// Its first look finds that the effect of another step does not count any more.
+    pub sees_stale: Option<StepId>,
 }
 
 struct Effect {
@@ -168,6 +170,10 @@ impl Hands for World<'_> {
         if self.scripted(step, |script| script.foreign) {
             let object = ObjectRef::cluster(End::Target, kind::CLAIM, &step.0);
             return Ok(Probe::Foreign(Finding::blocking("E004", object, format!("{step} is not ours"))));
+        }
+        if let Some(other) = self.scripted(step, |script| script.sees_stale.take()) {
+            self.spoil(&other.0);
+            return Ok(Probe::Stale("the source has run since".to_owned()));
         }
         let mut effects = self.effects.borrow_mut();
         Ok(match effects.get_mut(step) {
