@@ -57,7 +57,11 @@ impl Perform for CloneDisk<'_> {
     async fn probe(&self, cx: &Cx) -> Result<Probe, StepError> {
         let disk = cx.disk(self.machine, self.volume)?;
         let marks = self.marks(cx, disk);
+        let claim = cx.get(End::Target, kind::CLAIM, &disk.target_claim).await?;
         let Some(clone) = self.clone(cx, disk).await? else {
+            if let Some(claim) = claim.filter(|claim| stands_alone(claim, &marks)) {
+                return Ok(Probe::Ours(output(cx, &claim).await));
+            }
             return match cx.standing(self.machine).await? {
                 Standing::Held(_) => Ok(Probe::Absent),
                 Standing::Broken(why) => Ok(Probe::Stale(why)),
@@ -74,19 +78,16 @@ impl Perform for CloneDisk<'_> {
             let why = cx.warning_about(End::Target, &clone).await.unwrap_or_else(|| "CDI does not say why".to_owned());
             return Err(StepError::permanent(format!("the clone of claim {} failed: {why}", disk.claim)));
         }
-        let claim = cx.get(End::Target, kind::CLAIM, &disk.target_claim).await?;
         let Some(claim) = claim.filter(|claim| DataVolume(&clone).is_succeeded() && Claim(claim).is_bound()) else {
             if let Standing::Broken(why) = cx.standing(self.machine).await? {
                 return Ok(Probe::Stale(why));
             }
             return Ok(Probe::Underway(self.waiting(cx, disk, &clone).await?));
         };
-        let handle = match Claim(&claim).volume_name() {
-            // Only for the record: without the right to read volumes it is left out.
-            Some(name) => cx.get(End::Target, kind::VOLUME, name).await.ok().flatten().and_then(|volume| Volume(&volume).handle().map(str::to_owned)),
-            None => None,
-        };
-        Ok(Probe::Ours(json!({"dataVolume": clone.uid(), "claim": claim.uid(), "volume": Claim(&claim).volume_name(), "handle": handle})))
+        if !keeps_data_volume(disk) {
+            return Ok(Probe::Absent);
+        }
+        Ok(Probe::Ours(output(cx, &claim).await))
     }
 
     async fn perform(&self, cx: &Cx, _before: &Value) -> Result<(), StepError> {
@@ -94,7 +95,12 @@ impl Perform for CloneDisk<'_> {
         cx.held(self.machine).await?;
         let marks = self.marks(cx, disk);
         if let Some(old) = self.clone(cx, disk).await?.filter(|old| marks.are_on(old)) {
-            if !old.is_deleting() && old.annotation(ANNOTATION_EPOCH) != marks.epoch.as_deref() {
+            let counts = old.annotation(ANNOTATION_EPOCH) == marks.epoch.as_deref();
+            if counts && !old.is_deleting() && DataVolume(&old).is_succeeded() && !keeps_data_volume(disk) {
+                // The source's claim has no DataVolume, so the target's keeps none either.
+                return cx.delete(&old, End::Target, Propagation::Orphan).await;
+            }
+            if !old.is_deleting() && !counts {
                 cx.delete(&old, End::Target, Propagation::Background).await?;
             }
             return Err(StepError::transient(format!("datavolume {} of an earlier try is being deleted", old.name())));
@@ -134,4 +140,24 @@ impl Perform for CloneDisk<'_> {
         let Ok(disk) = cx.disk(self.machine, self.volume) else { return Vec::new() };
         [kind::DATA_VOLUME, kind::CLAIM].into_iter().map(|kind| cx.topic(End::Target, kind, Some(&disk.target_claim))).collect()
     }
+}
+
+/// Whether the disk has a DataVolume in the source, and so in the target.
+fn keeps_data_volume(disk: &DiskPlan) -> bool {
+    matches!(disk.ownership, Ownership::DataVolume { .. })
+}
+
+/// A finished copy whose DataVolume has been taken off: CDI wrote our marks on it, and only it owns itself.
+fn stands_alone(claim: &Manifest, marks: &Marks) -> bool {
+    let counts = marks.are_on(claim) && claim.annotation(ANNOTATION_EPOCH) == marks.epoch.as_deref();
+    counts && Claim(claim).is_bound() && claim.owners().next().is_none() && !claim.is_deleting()
+}
+
+/// What the journal keeps of a finished copy. Without the right to read volumes the handle is left out.
+async fn output(cx: &Cx, claim: &Manifest) -> Value {
+    let handle = match Claim(claim).volume_name() {
+        Some(name) => cx.get(End::Target, kind::VOLUME, name).await.ok().flatten().and_then(|volume| Volume(&volume).handle().map(str::to_owned)),
+        None => None,
+    };
+    json!({"claim": claim.uid(), "volume": Claim(claim).volume_name(), "handle": handle})
 }

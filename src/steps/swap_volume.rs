@@ -8,7 +8,7 @@ use super::cx::{Cx, claim_waits, foreign};
 use super::perform::Perform;
 use super::reserve_claim::{make_target_claim, name_of, source_claim};
 use super::source::{Standing, gone};
-use super::volume::{claim_uid, is_kept};
+use super::volume::{claim_uid, is_kept, reference_of, reference_to};
 use crate::cluster::{Propagation, Topic};
 use crate::engine::{Probe, StepError, Undo};
 use crate::model::disk::{Claim, DataVolume, Volume};
@@ -69,7 +69,7 @@ impl SwapVolume<'_> {
     }
 
     /// Undo of a move: the volume goes back to the source's claim, with all that was written to it.
-    async fn hand_back(&self, cx: &Cx, disk: &DiskPlan, name: &str) -> Result<Undo, StepError> {
+    async fn hand_back(&self, cx: &Cx, disk: &DiskPlan, name: &str, before: &Value) -> Result<Undo, StepError> {
         let volume = cx.volume(name).await?;
         let source = source_claim(cx, disk).await?;
         if claim_uid(&volume) != disk.claim_uid {
@@ -81,7 +81,9 @@ impl SwapVolume<'_> {
             if let Some(pod) = cx.pod_on(End::Target, &cx.machine(self.machine)?.target, &[target.name()]).await? {
                 return Ok(Undo::Waiting(Progress::waiting_for(format!("pod {pod} of the target to end"))));
             }
-            cx.hand_over(&volume, target.uid(), &source).await?;
+            // Exactly the reference that was there, where the journal has it: binders differ in which fields they write.
+            let was = before.get("claimRef").filter(|was| was.get("uid").and_then(Value::as_str) == Some(source.uid()));
+            cx.hand_over(&volume, target.uid(), was.cloned().unwrap_or_else(|| reference_to(&source))).await?;
             cx.touch(End::Source, &source).await?;
             return Ok(Undo::Waiting(Progress::waiting_for(claim_waits(&source, None))));
         }
@@ -103,8 +105,9 @@ impl SwapVolume<'_> {
 impl Perform for SwapVolume<'_> {
     async fn before(&self, cx: &Cx) -> Result<Value, StepError> {
         let disk = cx.disk(self.machine, self.volume)?;
-        let (volume, from) = self.what(cx, disk)?;
-        Ok(json!({"volume": volume, "from": from}))
+        let (name, from) = self.what(cx, disk)?;
+        let reference = reference_of(&cx.volume(&name).await?);
+        Ok(json!({"volume": name, "from": from, "claimRef": reference}))
     }
 
     async fn probe(&self, cx: &Cx) -> Result<Probe, StepError> {
@@ -161,7 +164,7 @@ impl Perform for SwapVolume<'_> {
         }
         let Ok(Some(target)) = self.target(cx, disk).await? else { return Ok(()) };
         fits(&volume, &target)?;
-        cx.hand_over(&volume, &from, &target).await?;
+        cx.hand_over(&volume, &from, reference_to(&target)).await?;
         cx.touch(End::Target, &target).await
     }
 
@@ -169,7 +172,7 @@ impl Perform for SwapVolume<'_> {
         let disk = cx.disk(self.machine, self.volume)?;
         let name = before.get("volume").and_then(Value::as_str).unwrap_or_default();
         match disk.strategy {
-            Strategy::Rebind => self.hand_back(cx, disk, name).await,
+            Strategy::Rebind => self.hand_back(cx, disk, name, before).await,
             _ => self.drop_copy(cx, disk, name).await,
         }
     }

@@ -76,8 +76,7 @@ impl Cx {
     }
 
     /// Hands a volume from one claim to another: the commit point of a rebind. A lost race changes nothing.
-    pub(super) async fn hand_over(&self, volume: &Manifest, from_uid: &str, to: &Manifest) -> Result<(), StepError> {
-        let reference = json!({"kind": kind::CLAIM.kind, "apiVersion": kind::CLAIM.api_version(), "namespace": to.namespace(), "name": to.name(), "uid": to.uid()});
+    pub(super) async fn hand_over(&self, volume: &Manifest, from_uid: &str, reference: Value) -> Result<(), StepError> {
         let ops = [
             PatchOp::same_object(volume),
             PatchOp::Test(POLICY.to_owned(), "Retain".into()),
@@ -109,6 +108,20 @@ impl Cx {
         let at = ObjectRef::cluster(End::Target, kind::VOLUME, volume.name());
         self.target().cluster.patch(&at, ops, Dry::No).await.map_err(fault).map(|_| ())
     }
+}
+
+/// A reference to a claim, as a volume holds it.
+pub(super) fn reference_to(claim: &Manifest) -> Value {
+    json!({"kind": kind::CLAIM.kind, "apiVersion": kind::CLAIM.api_version(), "namespace": claim.namespace(), "name": claim.name(), "uid": claim.uid()})
+}
+
+/// The reference that a volume holds, without the version at which it was made.
+pub(super) fn reference_of(volume: &Manifest) -> Value {
+    let mut reference = volume.at(CLAIM_REF).cloned().unwrap_or_default();
+    if let Some(fields) = reference.as_object_mut() {
+        fields.remove("resourceVersion");
+    }
+    reference
 }
 
 /// Whether this move keeps the volume.
