@@ -13,11 +13,15 @@ use crate::exit::Code;
 use crate::model::failure::Failure;
 use crate::output::command::CommandPrefix;
 
+pub mod acting;
 pub mod args;
 pub mod completion;
 pub mod explain;
 pub mod looking;
 pub mod plan;
+pub mod resume;
+pub mod rollback;
+pub mod run;
 pub mod version;
 
 /// Move KubeVirt virtual machines: look, decide, act step by step, go back
@@ -69,6 +73,12 @@ macro_rules! verbs {
 verbs! {
     /// Decide everything about a move and say why
     Plan = plan "plan";
+    /// Move virtual machines: plan, ask once, do all phases but cleanup
+    Run = run "run";
+    /// Go on with a move, also from another machine
+    Resume = resume "resume";
+    /// Go back to the source, as long as cleanup has not begun
+    Rollback = rollback "rollback";
     /// Print shell completion, or install it for kubectl and oc
     Completion = completion "completion";
     /// Explain a finding, a strategy, or the fields of a document
@@ -83,7 +93,7 @@ impl Verb {
         match self {
             Self::Completion(_) | Self::Explain(_) => true,
             Self::Version(args) => args.client,
-            Self::Plan(_) => false,
+            _ => false,
         }
     }
 }

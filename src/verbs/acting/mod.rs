@@ -1,0 +1,14 @@
+//! What the verbs have in common that act on a move: finding it, holding it, carrying it, and its last words.
+
+pub mod asking;
+pub mod carry;
+pub mod closing;
+pub mod finding;
+pub mod flags;
+pub mod freezing;
+pub mod holding;
+pub mod life;
+pub mod passes;
+pub mod preview;
+pub mod signals;
+pub mod telling;
