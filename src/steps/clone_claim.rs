@@ -60,7 +60,10 @@ impl Perform for CloneClaim<'_> {
             return Ok(foreign(cx.reference(End::Source, kind::CLAIM, &name)));
         }
         // A clone of an earlier epoch does not count: it is removed and made again.
-        if clone.annotation(ANNOTATION_EPOCH) != marks.epoch.as_deref() || clone.is_deleting() {
+        if clone.is_deleting() {
+            return Ok(Probe::Underway(Progress::waiting_for(format!("claim {name} of an earlier try to be deleted"))));
+        }
+        if clone.annotation(ANNOTATION_EPOCH) != marks.epoch.as_deref() {
             return Ok(Probe::Absent);
         }
         if let (true, Some(volume)) = (Claim(&clone).is_bound(), Claim(&clone).volume_name()) {
@@ -82,10 +85,9 @@ impl Perform for CloneClaim<'_> {
         cx.held(self.machine).await?;
         let marks = self.marks(cx, disk);
         if let Some(old) = staging(cx, disk).await? {
-            if old.annotation(ANNOTATION_EPOCH) != marks.epoch.as_deref() && !old.is_deleting() {
-                cx.delete(&old, End::Source, Propagation::Background).await?;
-            }
-            return Err(StepError::transient(format!("claim {} of an earlier try is being deleted", old.name())));
+            let counts = old.annotation(ANNOTATION_EPOCH) == marks.epoch.as_deref() || old.is_deleting();
+            // One of another epoch goes; the next look waits until it has gone.
+            return if counts { Ok(()) } else { cx.delete(&old, End::Source, Propagation::Background).await };
         }
         let source = source_claim(cx, disk).await?;
         cx.create(End::Source, &staging_claim(&source, &staging_name(cx, disk), &marks)).await

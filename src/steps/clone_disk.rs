@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::cx::{Cx, foreign};
+use super::cx::{Cx, fault, foreign};
 use super::perform::Perform;
 use super::reserve_claim::source_claim;
 use super::source::{Standing, gone};
-use crate::cluster::{Propagation, Topic};
+use crate::cluster::{Dry, Propagation, Topic};
 use crate::engine::{Probe, StepError, Undo};
 use crate::model::disk::{Claim, DataVolume, Volume};
 use crate::model::event::Progress;
@@ -29,6 +29,23 @@ impl CloneDisk<'_> {
 
     async fn clone(&self, cx: &Cx, disk: &DiskPlan) -> Result<Option<Manifest>, StepError> {
         cx.get(End::Target, kind::DATA_VOLUME, &disk.target_claim).await
+    }
+
+    /// Takes a finished DataVolume off its claim, for the source's claim has none either. The claim is marked first: CDI 1.65 passes our label
+    /// on to it, and not our annotations.
+    async fn take_off(&self, cx: &Cx, disk: &DiskPlan, clone: &Manifest, marks: &Marks) -> Result<(), StepError> {
+        let Some(claim) = cx.get(End::Target, kind::CLAIM, &disk.target_claim).await? else { return Ok(()) };
+        if !claim.owners().any(|owner| owner.uid == clone.uid()) {
+            return Err(StepError::permanent(format!("claim {} of the target does not belong to its datavolume", claim.name())));
+        }
+        if !marks.are_on(&claim) {
+            let mut marked = claim.clone();
+            marks.put(&mut marked);
+            let metadata = json!({"uid": claim.uid(), "labels": marked.at("/metadata/labels"), "annotations": marked.at("/metadata/annotations")});
+            let at = cx.reference(End::Target, kind::CLAIM, claim.name());
+            cx.target().cluster.merge(&at, &json!({"metadata": metadata}), Dry::No).await.map_err(fault)?;
+        }
+        cx.delete(clone, End::Target, Propagation::Orphan).await
     }
 
     /// What CDI waits for, and what it says went wrong: clones never become Failed, so annotations and events are all there is.
@@ -57,8 +74,10 @@ impl Perform for CloneDisk<'_> {
     async fn probe(&self, cx: &Cx) -> Result<Probe, StepError> {
         let disk = cx.disk(self.machine, self.volume)?;
         let marks = self.marks(cx, disk);
+        // The claim is read last: its DataVolume lets go of it before it goes.
+        let clone = self.clone(cx, disk).await?;
         let claim = cx.get(End::Target, kind::CLAIM, &disk.target_claim).await?;
-        let Some(clone) = self.clone(cx, disk).await? else {
+        let Some(clone) = clone else {
             if let Some(claim) = claim.filter(|claim| stands_alone(claim, &marks)) {
                 return Ok(Probe::Ours(output(cx, &claim).await));
             }
@@ -71,7 +90,10 @@ impl Perform for CloneDisk<'_> {
         if !marks.are_on(&clone) {
             return Ok(foreign(cx.reference(End::Target, kind::DATA_VOLUME, &disk.target_claim)));
         }
-        if clone.annotation(ANNOTATION_EPOCH) != marks.epoch.as_deref() || clone.is_deleting() {
+        if clone.is_deleting() {
+            return Ok(Probe::Underway(Progress::waiting_for(format!("datavolume {} to be deleted", clone.name()))));
+        }
+        if clone.annotation(ANNOTATION_EPOCH) != marks.epoch.as_deref() {
             return Ok(Probe::Absent);
         }
         if DataVolume(&clone).phase() == "Failed" {
@@ -97,13 +119,14 @@ impl Perform for CloneDisk<'_> {
         if let Some(old) = self.clone(cx, disk).await?.filter(|old| marks.are_on(old)) {
             let counts = old.annotation(ANNOTATION_EPOCH) == marks.epoch.as_deref();
             if counts && !old.is_deleting() && DataVolume(&old).is_succeeded() && !keeps_data_volume(disk) {
-                // The source's claim has no DataVolume, so the target's keeps none either.
-                return cx.delete(&old, End::Target, Propagation::Orphan).await;
+                return self.take_off(cx, disk, &old, &marks).await;
             }
-            if !old.is_deleting() && !counts {
-                cx.delete(&old, End::Target, Propagation::Background).await?;
-            }
-            return Err(StepError::transient(format!("datavolume {} of an earlier try is being deleted", old.name())));
+            // One of another epoch goes; the next look waits until it has gone.
+            return if counts { Ok(()) } else { cx.delete(&old, End::Target, Propagation::Background).await };
+        }
+        if cx.get(End::Target, kind::CLAIM, &disk.target_claim).await?.is_some() {
+            // CDI would refuse; a left-over of an earlier try goes by itself, anything else is for the plan to have seen.
+            return Err(StepError::transient(format!("claim {} is in the target already", disk.target_claim)));
         }
         let claim = source_claim(cx, disk).await?;
         let owner = match &disk.ownership {
