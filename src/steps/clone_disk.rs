@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::cx::{Cx, fault, foreign};
+use super::cx::{Cx, fault, foreign, stranger};
 use super::perform::Perform;
 use super::reserve_claim::source_claim;
 use super::source::{Standing, gone};
@@ -12,7 +12,7 @@ use crate::model::disk::{Claim, DataVolume, Volume};
 use crate::model::event::Progress;
 use crate::model::kind;
 use crate::model::manifest::Manifest;
-use crate::model::names::{ANNOTATION_EPOCH, End};
+use crate::model::names::{ANNOTATION_EPOCH, End, LABEL_MOVE};
 use crate::plan::document::{DiskPlan, Ownership};
 use crate::plan::rewrite::data_volume::{Making, clone_data_volume, overhead};
 use crate::plan::rewrite::{Marks, Role};
@@ -124,9 +124,12 @@ impl Perform for CloneDisk<'_> {
             // One of another epoch goes; the next look waits until it has gone.
             return if counts { Ok(()) } else { cx.delete(&old, End::Target, Propagation::Background).await };
         }
-        if cx.get(End::Target, kind::CLAIM, &disk.target_claim).await?.is_some() {
-            // CDI would refuse; a left-over of an earlier try goes by itself, anything else is for the plan to have seen.
-            return Err(StepError::transient(format!("claim {} is in the target already", disk.target_claim)));
+        if let Some(claim) = cx.get(End::Target, kind::CLAIM, &disk.target_claim).await? {
+            // CDI would refuse. What is left of an earlier try goes by itself; anything else is not ours.
+            let left_over = claim.label(LABEL_MOVE) == Some(&cx.move_id.0);
+            let message = format!("claim {} is in namespace {} already", claim.name(), cx.target().namespace);
+            let at = cx.reference(End::Target, kind::CLAIM, claim.name());
+            return Err(if left_over { StepError::transient(message) } else { StepError::Blocked(stranger(at)) });
         }
         let claim = source_claim(cx, disk).await?;
         let owner = match &disk.ownership {

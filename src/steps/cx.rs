@@ -132,8 +132,13 @@ pub(super) fn fault(error: ApiError) -> StepError {
 
 /// Something of that name that the move did not make.
 pub(super) fn foreign(object: ObjectRef) -> Probe {
+    Probe::Foreign(stranger(object))
+}
+
+/// The finding about it.
+pub(super) fn stranger(object: ObjectRef) -> Finding {
     let message = format!("{object} exists in namespace {} and was not made by this move", object.namespace.as_deref().unwrap_or("-"));
-    Probe::Foreign(Finding::blocking("E004", object, message).hint("it is left as it is; rename or remove it, then resume the move"))
+    Finding::blocking("E004", object, message).hint("it is left as it is; rename or remove it, then resume the move")
 }
 
 /// Short words for what a claim waits for.
