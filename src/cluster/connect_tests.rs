@@ -73,9 +73,9 @@ async fn an_unknown_context_is_named_with_those_that_there_are() {
 
 #[tokio::test]
 async fn without_a_kubeconfig_the_places_that_were_looked_at_are_named() {
-    let home = Surroundings { home: Some("/home/ada".into()), ..Surroundings::default() };
+    let home = Surroundings { home: Some("/homes/ada".into()), ..Surroundings::default() };
     let words = first_words(&Connect::default(), &home).await;
-    assert_eq!(words, "Missing or incomplete configuration info: no kubeconfig at /home/ada/.kube/config");
+    assert_eq!(words, "Missing or incomplete configuration info: no kubeconfig at /homes/ada/.kube/config");
     let ask = Connect { kubeconfig: Some("/nowhere/config".into()), ..Connect::default() };
     assert_eq!(first_words(&ask, &home).await, "stat /nowhere/config: no such file or directory");
 }
