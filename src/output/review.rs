@@ -28,7 +28,7 @@ pub fn plan(plan: &Plan, found: &[Finding], style: Style, now: Timestamp) -> Str
 }
 
 /// `plan shop-to-prod, digest 3f9ac1: 2 virtual machines, 3 disks, 140Gi; copies 140Gi`, with its line end.
-fn headline(plan: &Plan) -> String {
+pub fn headline(plan: &Plan) -> String {
     let disks = || plan.spec.machines.iter().flat_map(|machine| &machine.disks);
     let bytes = |wanted: &dyn Fn(&DiskPlan) -> bool| disks().filter(|disk| wanted(disk)).map(|disk| disk.capacity).sum::<u64>();
     let digest: String = plan.metadata.digest.chars().take(SHORT_DIGEST).collect();

@@ -9,6 +9,7 @@ pub mod decide;
 pub mod document;
 pub mod drift;
 pub mod explain;
+pub mod export;
 #[cfg(test)]
 pub mod fixtures;
 pub mod move_list;

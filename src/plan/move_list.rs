@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 
 use super::document::API_VERSION;
 use super::request::{MoveRequest, Options, Strategy};
@@ -44,7 +45,13 @@ pub struct MoveListSpec {
     /// Also move what something else manages.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub force: bool,
+    #[serde(deserialize_with = "none_is_empty")]
     pub machines: Vec<ListedMachine>,
+}
+
+/// A list whose items are all commented out reads as null.
+fn none_is_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<ListedMachine>, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 /// One virtual machine of a list.
@@ -73,9 +80,9 @@ fn is_default(options: &Options) -> bool {
 
 impl MoveList {
     /// A list of these machines.
-    pub fn of(source: &str, machines: &[String]) -> Self {
+    pub fn of(source: &str, target: Option<&str>, machines: &[String]) -> Self {
         let machines = machines.iter().map(|name| ListedMachine { name: name.clone(), ..ListedMachine::default() }).collect();
-        let spec = MoveListSpec { source: Some(source.to_owned()), machines, ..MoveListSpec::default() };
+        let spec = MoveListSpec { source: Some(source.to_owned()), target: target.map(str::to_owned), machines, ..MoveListSpec::default() };
         Self { api_version: API_VERSION.to_owned(), kind: "MoveList".to_owned(), spec }
     }
 
@@ -98,6 +105,43 @@ impl MoveList {
         }
     }
 }
+
+/// A list to be filled in by hand: every machine there is, commented out, beside what can be said about it.
+pub fn template(source: &str, target: Option<&str>, machines: &[String]) -> String {
+    let quoted = |name: &str| Value::from(name).to_string();
+    let target = target
+        .map_or_else(|| "  # target: NAMESPACE          # the namespace they go to\n".to_owned(), |target| format!("  target: {}\n", quoted(target)));
+    let machines = machines.iter().map(|name| format!("  # - name: {}\n", quoted(name))).collect::<Vec<_>>().concat();
+    format!("{HEAD}  source: {}\n{target}{MIDDLE}{machines}", quoted(source))
+}
+
+const HEAD: &str = "\
+# What is to be moved. Take the '# ' away in front of what you want, then review it with 'plan -f'.
+apiVersion: vmmove.io/v1alpha1
+kind: MoveList
+spec:
+";
+
+const MIDDLE: &str = "  \
+  # createNamespace: true      # make it as the first step
+  # strategy: CdiClone         # force a strategy for all disks; see 'explain CdiClone'
+  # storageClass: fast         # the target's class for all disks
+  # mapStorageClass:           # or only for those on another one
+  #   old: new
+  # mapNetwork:                # networks in the target, by those in the source
+  #   vlan10: prod/vlan10
+  # options:
+  #   volumes: move            # the volumes themselves change hands; nothing is copied
+  #   start: as-before         # or always, never
+  #   parallel: 4
+  machines:
+  # - name: NAME
+  #   rename: NEW              # its name in the target
+  #   disks:
+  #   - claim: CLAIM
+  #     strategy: Rebind
+  ## What there is:
+";
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
@@ -124,7 +168,7 @@ mod tests {
 
     #[test]
     fn a_list_of_names_is_short() {
-        let list = serde_json::to_value(MoveList::of("shop", &["db-1".to_owned()])).unwrap();
+        let list = serde_json::to_value(MoveList::of("shop", None, &["db-1".to_owned()])).unwrap();
         assert_eq!(list["spec"], json!({"source": "shop", "machines": [{"name": "db-1"}]}));
     }
 }

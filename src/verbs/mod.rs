@@ -15,6 +15,7 @@ use crate::output::command::CommandPrefix;
 
 pub mod acting;
 pub mod args;
+pub mod assess;
 pub mod completion;
 pub mod explain;
 pub mod looking;
@@ -22,6 +23,8 @@ pub mod plan;
 pub mod resume;
 pub mod rollback;
 pub mod run;
+pub mod select;
+pub mod validate;
 pub mod version;
 
 /// Move KubeVirt virtual machines: look, decide, act step by step, go back
@@ -71,8 +74,14 @@ macro_rules! verbs {
 
 // A new verb is its file, its `pub mod` line, and a line here; the order is that of the help.
 verbs! {
+    /// Look at virtual machines: disks, networks, what they refer to, what speaks against moving them
+    Assess = assess "assess";
+    /// Write down which virtual machines to move
+    Select = select "select";
     /// Decide everything about a move and say why
     Plan = plan "plan";
+    /// Say whether a plan still holds
+    Validate = validate "validate";
     /// Move virtual machines: plan, ask once, do all phases but cleanup
     Run = run "run";
     /// Go on with a move, also from another machine

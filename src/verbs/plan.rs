@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::Context;
 use super::args::decisions::Decisions;
-use super::args::display::Table;
+use super::args::display::{Table, on_stderr};
 use super::args::selection::Selection;
 use super::looking::diff::diff;
 use super::looking::planning::{Looked, decided, planned};
@@ -14,9 +14,8 @@ use super::looking::save;
 use super::looking::wanted::{Named, named, required};
 use crate::exit::Code;
 use crate::model::failure::Failure;
-use crate::output::colour::Paint;
 use crate::output::format::Format;
-use crate::output::table::{Style, nothing_found};
+use crate::output::table::nothing_found;
 use crate::output::{columns, json as as_json, review, table, yaml};
 use crate::plan::rbac::rbac;
 
@@ -126,9 +125,8 @@ fn document(looked: &Looked) -> Result<Value, Failure> {
 }
 
 fn tell_findings(cx: &mut Context, looked: &Looked) {
-    let style = Style { paint: Paint::for_stream(cx.io.stderr_is_terminal, cx.io.env), ..Style::default() };
     let findings = columns::findings::sorted(&looked.planned.findings);
-    cx.io.remark(&table::render(&findings, style, cx.clock.now()));
+    cx.io.remark(&table::render(&findings, on_stderr(&cx.io), cx.clock.now()));
 }
 
 /// Saves a plan that nothing blocks.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{assessment, plan_fields};
+use super::{assessment, move_list, plan_fields};
 
 /// One field of a document. The first row of a document is the document itself.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -57,7 +57,7 @@ pub(super) const fn may(path: &'static str, of: Type, text: &'static str) -> Fie
 }
 
 /// Every documented kind.
-pub const DOCUMENTS: &[&[Field]] = &[plan_fields::FIELDS, assessment::FIELDS];
+pub const DOCUMENTS: &[&[Field]] = &[move_list::FIELDS, plan_fields::FIELDS, assessment::FIELDS];
 
 fn all() -> impl Iterator<Item = Field> {
     DOCUMENTS.iter().flat_map(|document| document.iter().copied())

@@ -8,6 +8,7 @@ pub mod disks;
 pub mod drift;
 pub mod fields;
 pub mod machines;
+pub mod move_list;
 pub mod plan_fields;
 pub mod running;
 pub mod server;

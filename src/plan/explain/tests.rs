@@ -11,6 +11,7 @@ use crate::model::kind;
 use crate::plan::assessment::assess;
 use crate::plan::document::{Change, DependentPlan, Ownership, Plan, PlanMeta, Rejected};
 use crate::plan::fixtures::{World, claim, disk_plan, machine_plan, object, plan_spec, running, vm, vmi, volume};
+use crate::plan::move_list::{ListedDisk, ListedMachine, MoveList, MoveListSpec};
 use crate::plan::request::Strategy;
 
 /// Codes in the source text of floors that make findings, tests and the texts themselves apart.
@@ -124,6 +125,29 @@ fn every_field_of_a_plan_is_documented_and_no_other() {
     let free = ["MovePlan.spec.networks", "MovePlan.spec.machines.identity.macs", "MovePlan.spec.machines.identity.pci"];
     paths("MovePlan", &serde_json::to_value(full_plan()).unwrap(), &free, &mut found);
     assert_eq!(found, documented(plan_fields::FIELDS));
+}
+
+#[test]
+fn every_field_of_a_move_list_is_documented_and_no_other() {
+    let pairs = || [("a".to_owned(), "b".to_owned())].into();
+    let options = full_plan().spec.options;
+    let disks = vec![ListedDisk { claim: "c".into(), strategy: Strategy::Rebind }];
+    let mut list = MoveList::of("shop", Some("prod"), &[]);
+    list.spec = MoveListSpec {
+        create_namespace: true,
+        options,
+        strategy: Some(Strategy::Rebind),
+        storage_class: Some("fast".into()),
+        map_storage_class: pairs(),
+        map_network: pairs(),
+        force: true,
+        machines: vec![ListedMachine { name: "db-1".into(), rename: Some("db-2".into()), disks }],
+        ..list.spec
+    };
+    let mut found = BTreeSet::new();
+    let free = ["MoveList.spec.mapStorageClass", "MoveList.spec.mapNetwork"];
+    paths("MoveList", &serde_json::to_value(list).unwrap(), &free, &mut found);
+    assert_eq!(found, documented(super::move_list::FIELDS));
 }
 
 #[test]

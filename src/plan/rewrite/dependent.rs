@@ -55,7 +55,8 @@ pub fn made_from(source: &Manifest) -> Option<(&str, &str)> {
     owner.or_else(|| source.annotation("cert-manager.io/certificate-name").map(|name| ("Certificate", name)))
 }
 
-fn bare(source: &Manifest, namespace: &str) -> Manifest {
+/// An object without what ties it to its place: server's metadata, owners, status, addresses of a Service.
+pub fn bare(source: &Manifest, namespace: &str) -> Manifest {
     let mut copy = source.clone();
     copy.remove("/status");
     copy.set("/metadata", fresh(source, namespace, source.name(), &[EVERYWHERE, DEPENDENT]));

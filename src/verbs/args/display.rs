@@ -40,3 +40,8 @@ impl Table {
         Style { wide, headers: !self.no_headers, paint: Paint::for_stream(io.stdout_is_terminal, io.env) }
     }
 }
+
+/// What tables on standard error look like.
+pub fn on_stderr(io: &Io) -> Style {
+    Style { paint: Paint::for_stream(io.stderr_is_terminal, io.env), ..Style::default() }
+}

@@ -11,8 +11,26 @@ use crate::model::failure::Failure;
 /// # Errors
 /// The file cannot be written; whatever was there before is still there.
 pub fn whole(path: &Path, text: &str) -> Result<(), Failure> {
-    let special = fs::metadata(path).is_ok_and(|found| !found.is_file());
-    let written = if special { into(path, text) } else { beside(path, text) };
+    let replaced = fs::metadata(path).ok();
+    let written = match replaced {
+        Some(found) if !found.is_file() => into(path, text),
+        replaced => beside(path, text, replaced.map_or(EVERYBODY, |found| mode(&found))),
+    };
+    told(path, written)
+}
+
+/// As [`whole`], for a file that nobody but its owner may read, whatever was there before.
+///
+/// # Errors
+/// As [`whole`].
+pub fn private(path: &Path, text: &str) -> Result<(), Failure> {
+    told(path, beside(path, text, 0o600))
+}
+
+/// What new files are given, less what the user's mask takes away.
+const EVERYBODY: u32 = 0o666;
+
+fn told(path: &Path, written: io::Result<()>) -> Result<(), Failure> {
     written.map_err(|error| Failure::error(format!("cannot write {}: {error}", path.display())).hint("nothing was left there by this"))
 }
 
@@ -20,26 +38,35 @@ fn into(path: &Path, text: &str) -> io::Result<()> {
     OpenOptions::new().write(true).open(path)?.write_all(text.as_bytes())
 }
 
-fn beside(path: &Path, text: &str) -> io::Result<()> {
+fn beside(path: &Path, text: &str, mode: u32) -> io::Result<()> {
     // A link stays a link: what it points to is replaced.
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = open_beside(folder, fs::metadata(&path).ok())?;
+    let mut file = open_beside(folder, mode)?;
     file.write_all(text.as_bytes())?;
     file.as_file().sync_all()?;
     file.persist(&path).map(|_| ()).map_err(|error| error.error)
 }
 
-/// A new file with the permissions of the one it replaces, else with those that new files have.
 #[cfg(unix)]
-fn open_beside(folder: &Path, replaced: Option<fs::Metadata>) -> io::Result<tempfile::NamedTempFile> {
+fn mode(found: &fs::Metadata) -> u32 {
     use std::os::unix::fs::PermissionsExt;
-    let permissions = replaced.map_or_else(|| fs::Permissions::from_mode(0o666), |found| found.permissions());
-    tempfile::Builder::new().prefix(".vmmove-").permissions(permissions).tempfile_in(folder)
+    found.permissions().mode()
 }
 
 #[cfg(not(unix))]
-fn open_beside(folder: &Path, _: Option<fs::Metadata>) -> io::Result<tempfile::NamedTempFile> {
+fn mode(_: &fs::Metadata) -> u32 {
+    EVERYBODY
+}
+
+#[cfg(unix)]
+fn open_beside(folder: &Path, mode: u32) -> io::Result<tempfile::NamedTempFile> {
+    use std::os::unix::fs::PermissionsExt;
+    tempfile::Builder::new().prefix(".vmmove-").permissions(fs::Permissions::from_mode(mode)).tempfile_in(folder)
+}
+
+#[cfg(not(unix))]
+fn open_beside(folder: &Path, _: u32) -> io::Result<tempfile::NamedTempFile> {
     tempfile::Builder::new().prefix(".vmmove-").tempfile_in(folder)
 }
 

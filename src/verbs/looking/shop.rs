@@ -4,7 +4,7 @@
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::app::{self, Io};
 use crate::cluster::Cluster;
@@ -228,4 +228,9 @@ pub fn tried(log: &Log) -> Vec<String> {
         format!("{namespace} {plural} {}", seen.body["metadata"]["name"].as_str().unwrap())
     })
     .collect()
+}
+
+/// The first document of a text.
+pub fn document(text: &str) -> Value {
+    crate::output::yaml::read_all("it", text).unwrap().remove(0)
 }

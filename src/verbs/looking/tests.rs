@@ -1,18 +1,14 @@
 //! Stories of people who plan before they move.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::shop::{Said, Shop, shop, tried};
+use super::shop::{Said, Shop, document, shop, tried};
 use crate::model::kind;
 use crate::output::yaml;
 use crate::plan::fixtures::object;
 
 const PLAN: &str = "plan db-1 web-1 -n shop --to prod";
-
-fn document(text: &str) -> Value {
-    yaml::read_all("it", text).unwrap().remove(0)
-}
 
 async fn planned(shop: Shop) -> Said {
     let said = shop.run(PLAN).await;

@@ -48,6 +48,9 @@ pub fn named(selection: &Selection, io: &mut Io) -> Result<Named, Failure> {
     let who = match (&selection.filename, &selection.selector) {
         (Some(path), _) => match documents::read(path, io)? {
             Document::Plan(plan) => return Ok(Named::Plan(plan)),
+            Document::List(list) if list.spec.machines.is_empty() => {
+                return Err(Failure::error(format!("{} lists no virtual machine", path.display())).hint("take the '# ' away in front of some"));
+            }
             Document::List(list) => {
                 let mut base = list.request();
                 let who = Who::Listed(std::mem::take(&mut base.machines));
