@@ -16,15 +16,24 @@ use crate::output::command::CommandPrefix;
 pub mod acting;
 pub mod args;
 pub mod assess;
+pub mod cleanup;
+pub mod clone;
 pub mod completion;
+pub mod copy;
 pub mod explain;
 pub mod looking;
+pub mod pause;
 pub mod plan;
+pub mod recreate;
 pub mod resume;
 pub mod rollback;
 pub mod run;
 pub mod select;
+pub mod start;
+pub mod status;
+pub mod stop;
 pub mod validate;
+pub mod verify;
 pub mod version;
 
 /// Move KubeVirt virtual machines: look, decide, act step by step, go back
@@ -84,6 +93,24 @@ verbs! {
     Validate = validate "validate";
     /// Move virtual machines: plan, ask once, do all phases but cleanup
     Run = run "run";
+    /// Fence the source and wait until nothing holds its disks
+    Stop = stop "stop";
+    /// Bring the disks to the target, each by its strategy
+    Clone = clone "clone";
+    /// Copy what the machines refer to
+    Copy = copy "copy";
+    /// Make the machines in the target, halted
+    Recreate = recreate "recreate";
+    /// Start the machines in the target
+    Start = start "start";
+    /// Compare the target with the source, and see that guests are up
+    Verify = verify "verify";
+    /// Remove the sources with their disks; there is no way back then
+    Cleanup = cleanup "cleanup";
+    /// Show moves, or one move per machine and disk
+    Status = status "status";
+    /// Ask whoever carries a move to stop after the steps in flight
+    Pause = pause "pause";
     /// Go on with a move, also from another machine
     Resume = resume "resume";
     /// Go back to the source, as long as cleanup has not begun

@@ -62,7 +62,8 @@ impl Found {
     }
 }
 
-fn sites(cluster: &Cluster, plan: &Plan) -> Sites {
+/// Both ends of a plan, in one cluster.
+pub fn sites(cluster: &Cluster, plan: &Plan) -> Sites {
     let site = |namespace: &str| Site { cluster: cluster.clone(), namespace: namespace.to_owned() };
     Sites { source: site(&plan.spec.source.namespace), target: site(&plan.spec.target.namespace) }
 }

@@ -9,6 +9,8 @@ pub mod freezing;
 pub mod holding;
 pub mod life;
 pub mod passes;
+pub mod phase;
 pub mod preview;
+pub mod reading;
 pub mod signals;
 pub mod telling;

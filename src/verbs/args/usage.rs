@@ -87,7 +87,8 @@ impl Context<'_> {
         self.all(kind).into_iter().next().unwrap_or_default()
     }
 
+    /// The nearest; the library gives the best one last.
     fn suggestion(&self) -> Option<String> {
-        [ContextKind::SuggestedSubcommand, ContextKind::SuggestedArg].into_iter().flat_map(|kind| self.all(kind)).next()
+        [ContextKind::SuggestedSubcommand, ContextKind::SuggestedArg].into_iter().flat_map(|kind| self.all(kind)).last()
     }
 }
