@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::{Map, Value};
+
 use super::checks::disks::disks_of;
 use super::checks::machines::Machine;
 use super::references::references;
@@ -37,9 +39,17 @@ pub fn clean(object: &Manifest) -> Manifest {
     };
     let mut clean = object.clone();
     clean.set("/metadata", fresh(object, namespace, object.name(), &[EVERYWHERE, rules]));
+    for map in ["/metadata/labels", "/metadata/annotations"] {
+        if clean.at(map).and_then(Value::as_object).is_some_and(Map::is_empty) {
+            clean.remove(map);
+        }
+    }
     clean.remove("/status");
     if object.kind() == Some(kind::CLAIM) {
-        clean.remove("/spec/volumeName");
+        // What it was bound to and filled from are of that one claim.
+        for tie in ["/spec/volumeName", "/spec/dataSource", "/spec/dataSourceRef"] {
+            clean.remove(tie);
+        }
     }
     clean
 }
@@ -78,7 +88,11 @@ mod tests {
             assert!(clean.at(pointer).is_none(), "{pointer}");
         }
         assert_eq!(clean.at("/spec"), source.at("/spec"));
-        let claim = super::clean(&claim("data", 20));
-        assert_eq!((claim.at("/spec/volumeName"), claim.text("/spec/storageClassName")), (None, Some("fast")));
+        let mut filled = claim("data", 20);
+        filled.set_annotation("pv.kubernetes.io/bind-completed", "yes");
+        filled.set("/spec/dataSourceRef", json!({"kind": "VolumeImportSource"}));
+        let claim = super::clean(&filled);
+        assert_eq!((claim.at("/spec/volumeName"), claim.at("/spec/dataSourceRef"), claim.at("/metadata/annotations")), (None, None, None));
+        assert_eq!(claim.text("/spec/storageClassName"), Some("fast"));
     }
 }

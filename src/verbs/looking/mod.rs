@@ -11,8 +11,8 @@ pub mod save;
 pub mod wanted;
 
 #[cfg(test)]
-mod more_tests;
+mod assessing_tests;
+#[cfg(test)]
+mod planning_tests;
 #[cfg(test)]
 mod shop;
-#[cfg(test)]
-mod tests;

@@ -194,7 +194,7 @@ async fn run(cluster: Cluster, log: Log, stdin: &'static str, line: &str) -> Sai
                 prefix: "kubectl vmmove".to_owned(),
                 program: String::new(),
             };
-            app::run(cli, &mut cx).await
+            Box::pin(app::run(cli, &mut cx)).await
         }
     };
     Said { stdout: stdout.text(), stderr: stderr.text(), code: code.0, log }
