@@ -12,8 +12,9 @@ use crate::model::journal::Epoch;
 use crate::model::kind;
 use crate::model::manifest::Manifest;
 use crate::model::names::End;
+use crate::model::patch::PatchOp;
 use crate::model::vm::Vmi;
-use crate::plan::rewrite::fence::{FenceBefore, fence, lift};
+use crate::plan::rewrite::fence::{FenceBefore, fence, lift, run_field};
 
 pub(super) struct FenceVm<'a> {
     pub machine: &'a str,
@@ -26,14 +27,39 @@ impl FenceVm<'_> {
         vm.ok_or_else(|| StepError::Blocked(gone(cx, self.machine)))
     }
 
-    fn blocked(&self, cx: &Cx, code: &str, message: String, hint: &str) -> StepError {
-        StepError::Blocked(Finding::blocking(code, cx.reference(End::Source, kind::VM, self.machine), message).hint(hint))
+    /// The patch that is still missing to a whole fence; empty when it stands.
+    fn missing(&self, cx: &Cx, vm: &Manifest) -> Result<Vec<PatchOp>, StepError> {
+        let power = &cx.machine(self.machine)?.power;
+        let mark = serde_json::to_string(&cx.mark()).map_err(|error| StepError::permanent(error.to_string()))?;
+        let mut ops = fence(vm, &cx.move_id, &mark, power.running);
+        // A machine that did not run keeps its strategy, also when somebody tried to start it under the fence.
+        if !power.running && run_field(vm).is_some_and(|(field, value)| field == power.field && *value != power.value) {
+            if ops.is_empty() {
+                ops.push(PatchOp::unchanged(vm));
+            }
+            ops.push(PatchOp::Replace(power.field.pointer().to_owned(), power.value.clone()));
+        }
+        Ok(ops)
     }
 
-    /// The patch that is still missing to a whole fence; empty when it stands.
-    fn missing(&self, cx: &Cx, vm: &Manifest) -> Result<Vec<crate::model::patch::PatchOp>, StepError> {
-        let mark = serde_json::to_string(&cx.mark()).map_err(|error| StepError::permanent(error.to_string()))?;
-        Ok(fence(vm, &cx.move_id, &mark, cx.machine(self.machine)?.power.running))
+    /// Another move's fence. It is a lock, and is never taken from its holder.
+    fn theirs(&self, cx: &Cx, mark: &Mark) -> Finding {
+        let message = format!("virtual machine {} is being moved by {} (move {})", self.machine, mark.by, mark.move_id);
+        let finding = Finding::blocking("E002", cx.reference(End::Source, kind::VM, self.machine), message);
+        finding.hint("wait for that move, or look at it with 'kubectl vmmove status'")
+    }
+
+    fn changed(&self, cx: &Cx) -> StepError {
+        let message = format!("virtual machine {} was changed, started or stopped since the plan was made", self.machine);
+        let finding = Finding::blocking("E003", cx.reference(End::Source, kind::VM, self.machine), message);
+        StepError::Blocked(finding.hint("nothing of it was touched; plan again"))
+    }
+
+    /// Whether its guest is up or down as the plan has it.
+    async fn runs_as_planned(&self, cx: &Cx) -> Result<bool, StepError> {
+        let instance = cx.get(End::Source, kind::VMI, self.machine).await?;
+        let running = instance.is_some_and(|instance| !Vmi(&instance).is_final());
+        Ok(running == cx.machine(self.machine)?.power.running)
     }
 }
 
@@ -42,14 +68,10 @@ impl Perform for FenceVm<'_> {
         let plan = cx.machine(self.machine)?;
         let vm = self.vm(cx).await?;
         if let Some(mark) = Mark::on(&vm) {
-            let message = format!("virtual machine {} is being moved by {} (move {})", self.machine, mark.by, mark.move_id);
-            return Err(self.blocked(cx, "E002", message, "wait for that move, or look at it with 'kubectl vmmove status'"));
+            return Err(StepError::Blocked(self.theirs(cx, &mark)));
         }
-        let instance = cx.get(End::Source, kind::VMI, self.machine).await?;
-        let running = instance.as_ref().is_some_and(|instance| !Vmi(instance).is_final());
-        if vm.generation() != plan.generation || running != plan.power.running {
-            let message = format!("virtual machine {} was changed, started or stopped since the plan was made", self.machine);
-            return Err(self.blocked(cx, "E003", message, "nothing of it was touched; plan again"));
+        if vm.generation() != plan.generation || !self.runs_as_planned(cx).await? {
+            return Err(self.changed(cx));
         }
         let before = FenceBefore::read(&vm).ok_or_else(|| StepError::permanent("the virtual machine has no run strategy"))?;
         serde_json::to_value(before).map_err(|error| StepError::permanent(error.to_string()))
@@ -61,11 +83,7 @@ impl Perform for FenceVm<'_> {
         match Mark::on(&vm) {
             None if known.is_some() => return Ok(Probe::Stale("its fence was removed".to_owned())),
             None => return Ok(Probe::Absent),
-            Some(mark) if mark.move_id != cx.move_id.0 => {
-                let message = format!("virtual machine {} is being moved by {} (move {})", self.machine, mark.by, mark.move_id);
-                let finding = Finding::blocking("E002", cx.reference(End::Source, kind::VM, self.machine), message);
-                return Ok(Probe::Foreign(finding.hint("wait for that move, or look at it with 'kubectl vmmove status'")));
-            }
+            Some(mark) if mark.move_id != cx.move_id.0 => return Ok(Probe::Foreign(self.theirs(cx, &mark))),
             Some(mark) if mark.holder > cx.holder.number => return Err(taken_over(&mark)),
             Some(_) => {}
         }
@@ -78,6 +96,16 @@ impl Perform for FenceVm<'_> {
 
     async fn perform(&self, cx: &Cx, _before: &Value) -> Result<(), StepError> {
         let vm = self.vm(cx).await?;
+        let power = &cx.machine(self.machine)?.power;
+        match Mark::on(&vm) {
+            // Every try comes after a look of its own: the one before may have lost a race.
+            Some(mark) if mark.move_id != cx.move_id.0 => return Err(StepError::Blocked(self.theirs(cx, &mark))),
+            Some(mark) if mark.holder > cx.holder.number => return Err(taken_over(&mark)),
+            Some(_) => {}
+            None if run_field(&vm) != Some((power.field, &power.value)) => return Err(self.changed(cx)),
+            None if !power.running && !self.runs_as_planned(cx).await? => return Err(self.changed(cx)),
+            None => {}
+        }
         let ops = self.missing(cx, &vm)?;
         if ops.is_empty() {
             return Ok(());

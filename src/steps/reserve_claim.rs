@@ -43,7 +43,7 @@ impl Perform for ReserveClaim<'_> {
 
     async fn perform(&self, cx: &Cx, _before: &Value) -> Result<(), StepError> {
         let disk = cx.disk(self.machine, self.volume)?;
-        cx.retain(&cx.volume(name_of(disk)?).await?).await?;
+        cx.retain(&cx.volume(name_of(disk)?).await?, &disk.claim_uid).await?;
         make_target_claim(cx, disk, name_of(disk)?).await
     }
 

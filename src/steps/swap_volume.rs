@@ -158,7 +158,7 @@ impl Perform for SwapVolume<'_> {
             return self.settle(cx, disk, &volume, target).await;
         }
         cx.held(self.machine).await?;
-        cx.retain(&volume).await?;
+        cx.retain(&volume, &from).await?;
         if there.is_none() {
             make_target_claim(cx, disk, &name).await?;
         }

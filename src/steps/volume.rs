@@ -8,6 +8,7 @@ use super::cx::{Cx, fault};
 use crate::cluster::Dry;
 use crate::engine::StepError;
 use crate::model::disk::Volume;
+use crate::model::finding::Finding;
 use crate::model::kind;
 use crate::model::manifest::{Manifest, escape};
 use crate::model::names::{ANNOTATION_RECLAIM_POLICY, ANNOTATION_TOUCH, End, LABEL_MOVE, ObjectRef};
@@ -26,12 +27,22 @@ impl Cx {
     }
 
     /// Keeps a volume from being deleted whatever happens to its claim, and notes what its policy was. Acknowledged before anything else is done to it.
-    pub(super) async fn retain(&self, volume: &Manifest) -> Result<(), StepError> {
+    /// Only while it belongs to this claim, and no other move keeps it.
+    pub(super) async fn retain(&self, volume: &Manifest, claim: &str) -> Result<(), StepError> {
         if is_kept(self, volume) {
             return Ok(());
         }
+        if let Some(other) = volume.label(LABEL_MOVE).filter(|other| *other != self.move_id.0) {
+            let message = format!("persistentvolume {} is in the hands of move {other}", volume.name());
+            let finding = Finding::blocking("E002", ObjectRef::cluster(End::Target, kind::VOLUME, volume.name()), message);
+            return Err(StepError::Blocked(finding.hint("wait for that move, or look at it with 'kubectl vmmove status'")));
+        }
+        if claim_uid(volume) != claim {
+            return Err(StepError::permanent(format!("persistentvolume {} is in the hands of a claim that this move does not know", volume.name())));
+        }
         let policy = Volume(volume).reclaim_policy();
-        let mut ops = vec![PatchOp::same_object(volume), PatchOp::Test(POLICY.to_owned(), policy.into())];
+        // As it was looked at: a mark that another move left meanwhile must not be overwritten.
+        let mut ops = vec![PatchOp::unchanged(volume), PatchOp::Test(CLAIM_UID.to_owned(), claim.into())];
         ops.push(PatchOp::Replace(POLICY.to_owned(), "Retain".into()));
         mark(&mut ops, volume, "/metadata/annotations", ANNOTATION_RECLAIM_POLICY, volume.annotation(ANNOTATION_RECLAIM_POLICY).unwrap_or(policy));
         mark(&mut ops, volume, "/metadata/labels", LABEL_MOVE, &self.move_id.0);
