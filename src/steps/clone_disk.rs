@@ -139,7 +139,13 @@ impl Perform for CloneDisk<'_> {
         // The configuration is only a better guess at the overhead; who may not read it gets CDI's default.
         let config = cx.get(End::Target, kind::CDI_CONFIG, "config").await.ok().flatten();
         let making = Making { disk, source_claim: &claim, source_dv: owner.as_ref(), namespace: &cx.target().namespace, marks: &marks };
-        cx.create(End::Target, &clone_data_volume(&making, overhead(config.as_ref(), disk.target_class.as_deref()))).await
+        match cx.create(End::Target, &clone_data_volume(&making, overhead(config.as_ref(), disk.target_class.as_deref()))).await {
+            // Refused because of a claim that came in between: the next try says whose it is.
+            Err(StepError::Permanent(cause)) if cx.get(End::Target, kind::CLAIM, &disk.target_claim).await?.is_some() => {
+                Err(StepError::Transient(cause))
+            }
+            made => made,
+        }
     }
 
     /// Deletes the DataVolume and waits until CDI has cleaned up behind it: its claim here, its temporaries in the source.
