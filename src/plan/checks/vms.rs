@@ -67,11 +67,13 @@ fn fenced(machine: &Machine) -> Option<Finding> {
     if mark.is_none() && affinity.is_none() {
         return None;
     }
-    let marked = mark.and_then(|mark| serde_json::from_str::<Value>(mark).ok()).and_then(|mark| Some(mark.get("move")?.as_str()?.to_owned()));
+    let mark = mark.and_then(|mark| serde_json::from_str::<Value>(mark).ok());
+    let said = |key: &str| mark.as_ref().and_then(|mark| Some(mark.get(key)?.as_str()?.to_owned()));
+    let (marked, by) = (said("move"), said("by").map(|by| format!(" of {by}")).unwrap_or_default());
     let namespace = &machine.seen.source.namespace;
     let finding = |who: String| Finding::blocking("V003", machine.reference(), format!("{who} holds this virtual machine and keeps it from running"));
     Some(match marked.or_else(|| affinity.filter(|name| !name.is_empty()).map(str::to_owned)) {
-        Some(name) => finding(format!("move {name}")).hint(format!(
+        Some(name) => finding(format!("move {name}{by}")).hint(format!(
             "look with 'kubectl vmmove status {name} -n {namespace}'; go on with 'kubectl vmmove resume {name} -n {namespace}' \
              or back with 'kubectl vmmove rollback {name} -n {namespace}'"
         )),
