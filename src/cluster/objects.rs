@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::call::Cluster;
 use super::error::{ApiError, Reason};
 use super::path::{collection, encode, path_of, with_query};
-use super::request::{Call, JSON, METADATA_LIST};
+use super::request::{ANYTHING, Call, JSON, METADATA_LIST};
 use crate::model::kind::{self, Kind};
 use crate::model::manifest::Manifest;
 use crate::model::names::ObjectRef;
@@ -126,7 +126,7 @@ impl Cluster {
     pub async fn put_subresource(&self, object: &ObjectRef, subresource: &str, body: &Value) -> Result<(), ApiError> {
         let collection = collection(object.kind, "subresources.kubevirt.io/v1", object.namespace.as_deref());
         let path = format!("{collection}/{}/{subresource}", encode(&object.name));
-        self.call(&Call::new(Method::PUT, path).content(JSON, body.clone())).await.map(|_| ())
+        self.call(&Call::new(Method::PUT, path).content(JSON, body.clone()).accept(ANYTHING)).await.map(|_| ())
     }
 
     /// A write whose answer is the object. In a dry run, a warning about a field that would be dropped is an error.

@@ -7,6 +7,8 @@ use serde_json::Value;
 use super::error::{ApiError, Reason};
 
 pub(super) const JSON: &str = "application/json";
+/// Whatever it is: KubeVirt's lifecycle requests answer nothing and refuse who asks for JSON (kubevirt/kubevirt 1.8 `pkg/virt-api/api.go`).
+pub(super) const ANYTHING: &str = "*/*";
 pub(super) const METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
 pub(super) const METADATA_LIST: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 

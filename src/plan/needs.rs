@@ -101,6 +101,7 @@ const ROWS: &[Row] = &[
     row(Source, kind::CLAIM, WATCH, Must, always, "see the disks"),
     row(Source, kind::DATA_VOLUME, WATCH, Must, always, "see how disks came to be"),
     row(Source, kind::EVENT, WATCH, Must, always, "say why something waits"),
+    row(Source, kind::SERVICE, &["list"], Must, always, "see which Services lead to the guests"),
     row(Target, kind::VM, WATCH, Must, always, "see whether names are free, and the new machines"),
     row(Target, kind::VMI, WATCH, Must, always, "see that guests come up"),
     row(Target, kind::CLAIM, WATCH, Must, always, "see whether names are free, and the new disks"),
@@ -126,6 +127,7 @@ const ROWS: &[Row] = &[
     // Disks.
     row(Source, kind::CLAIM, &["create", "delete"], Must, clones, "make copies beside the source and remove what is left of them"),
     row(Source, kind::CLAIM, &["patch"], Must, moves, "wake the source's claim when a volume is handed back"),
+    row(Source, kind::STORAGE_CLASS, &["list"], Must, clones, "see that copies beside the source bind at once"),
     row(Target, kind::VOLUME, &["get", "list", "patch"], Must, rebinds, "hand volumes to the target's claims"),
     row(Target, kind::CLAIM, &["create", "patch", "delete"], Must, rebinds, "make the target's claims, and remove them when going back"),
     part(Source, ("cdi.kubevirt.io", "datavolumes", "source"), &["create"], CLONE, copies, "let CDI clone a disk of this namespace into another"),
@@ -149,7 +151,8 @@ const ROWS: &[Row] = &[
     row(Source, kind::ATTACHMENT, &["watch"], May, has_disks, "notice at once that disks are detached from their nodes"),
     // Cleanup.
     row(Source, kind::VM, &["delete"], Cleanup, always, "remove the source's machines after the move"),
-    row(Source, kind::DATA_VOLUME, &["delete"], Cleanup, has_disks, "remove the source's disks after the move"),
+    row(Target, kind::VOLUME, &["get"], Cleanup, has_disks, "see that the target's disks are not the source's own before those go"),
+    row(Source, kind::DATA_VOLUME, &["patch", "delete"], Cleanup, has_disks, "remove the source's disks after the move"),
     row(Source, kind::CLAIM, &["delete"], Cleanup, has_disks, "remove the source's disks after the move"),
 ];
 

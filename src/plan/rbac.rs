@@ -25,6 +25,7 @@ const ROLES: &[RoleKind] = &[
     RoleKind { suffix: "target", end: End::Target, namespaced: true, wanted: is_required },
     RoleKind { suffix: "cluster", end: End::Target, namespaced: false, wanted: is_required },
     RoleKind { suffix: "cleanup", end: End::Source, namespaced: true, wanted: |duty| duty == Duty::Cleanup },
+    RoleKind { suffix: "cluster-cleanup", end: End::Target, namespaced: false, wanted: |duty| duty == Duty::Cleanup },
     RoleKind { suffix: "source-optional", end: End::Source, namespaced: true, wanted: |duty| duty == Duty::May },
     RoleKind { suffix: "target-optional", end: End::Target, namespaced: true, wanted: |duty| duty == Duty::May },
     RoleKind { suffix: "cluster-optional", end: End::Target, namespaced: false, wanted: |duty| duty == Duty::May },

@@ -99,7 +99,10 @@ fn clone_rebind(disk: &Candidate) -> Result<String, String> {
     let cluster = &disk.seen.source.cluster.objects;
     let class = disk.claim.class().unwrap_or_default();
     match cluster.get(kind::STORAGE_CLASS, class) {
-        None => return Err(format!("class {class} could not be read, so it is unknown when its clones bind")),
+        None if matches!(cluster.0.get(&kind::STORAGE_CLASS), Some(Look::Forbidden(_))) => {
+            return Err(format!("you may not list storageclasses, so it is unknown when clones of class {class} bind"));
+        }
+        None => return Err(format!("class {class} was not found, so it is unknown when its clones bind")),
         Some(found) if binds_on_first_use(found) => {
             return Err(format!("class {class} binds on first use, so a clone beside the source would wait for a pod"));
         }

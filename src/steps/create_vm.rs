@@ -94,6 +94,7 @@ impl Perform for CreateVm<'_> {
         let plan = cx.machine(self.machine)?;
         let Some(vm) = target_vm(cx, plan).await? else { return Ok(Undo::Done) };
         if vm.is_deleting() {
+            cx.let_clones_go(End::Target, vm.uid()).await?;
             return Ok(Undo::Waiting(Progress::waiting_for(format!("virtual machine {} of the target to be deleted", plan.target))));
         }
         if let Some(waiting) = target_down(cx, plan, &vm).await? {
@@ -101,6 +102,7 @@ impl Perform for CreateVm<'_> {
         }
         let Some(vm) = target_vm(cx, plan).await? else { return Ok(Undo::Done) };
         cx.delete(&vm, End::Target, Propagation::Orphan).await?;
+        cx.let_clones_go(End::Target, vm.uid()).await?;
         Ok(Undo::Waiting(Progress::waiting_for(format!("virtual machine {} of the target to be deleted", plan.target))))
     }
 

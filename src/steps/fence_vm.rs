@@ -85,7 +85,7 @@ impl Perform for FenceVm<'_> {
             None => return Ok(Probe::Absent),
             Some(mark) if mark.move_id != cx.move_id.0 => return Ok(Probe::Foreign(self.theirs(cx, &mark))),
             Some(mark) if mark.holder > cx.holder.number => return Err(taken_over(&mark)),
-            Some(_) => {}
+            Some(_) | None => {}
         }
         let epoch = Epoch { uid: vm.uid().to_owned(), generation: vm.generation() };
         if known.is_some_and(|known| known != epoch) {
@@ -101,10 +101,9 @@ impl Perform for FenceVm<'_> {
             // Every try comes after a look of its own: the one before may have lost a race.
             Some(mark) if mark.move_id != cx.move_id.0 => return Err(StepError::Blocked(self.theirs(cx, &mark))),
             Some(mark) if mark.holder > cx.holder.number => return Err(taken_over(&mark)),
-            Some(_) => {}
             None if run_field(&vm) != Some((power.field, &power.value)) => return Err(self.changed(cx)),
             None if !power.running && !self.runs_as_planned(cx).await? => return Err(self.changed(cx)),
-            None => {}
+            _ => {}
         }
         let ops = self.missing(cx, &vm)?;
         if ops.is_empty() {

@@ -10,6 +10,7 @@ mod cx;
 mod fence_vm;
 pub mod hand;
 mod holders;
+mod orphans;
 mod own_objects;
 mod perform;
 mod release_volume;

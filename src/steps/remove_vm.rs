@@ -11,6 +11,7 @@ use crate::engine::{Probe, StepError};
 use crate::model::event::Progress;
 use crate::model::finding::Finding;
 use crate::model::kind;
+use crate::model::manifest::Manifest;
 use crate::model::names::End;
 use crate::model::vm::Vmi;
 use crate::plan::step::Step;
@@ -32,7 +33,8 @@ impl Perform for RemoveVm<'_> {
         let plan = cx.machine(self.machine)?;
         let vm = cx.get(End::Source, kind::VM, self.machine).await?.filter(|vm| vm.uid() == plan.uid);
         if let Some(vm) = vm {
-            return Ok(if vm.is_deleting() {
+            let held = vm.is_deleting() && !cx.clones_of(End::Source, vm.uid()).await?.is_empty();
+            return Ok(if vm.is_deleting() && !held {
                 Probe::Underway(Progress::waiting_for(format!("virtual machine {} to be deleted", self.machine)))
             } else {
                 Probe::Absent
@@ -53,7 +55,11 @@ impl Perform for RemoveVm<'_> {
 
     async fn perform(&self, cx: &Cx, _before: &Value) -> Result<(), StepError> {
         let plan = cx.machine(self.machine)?;
-        if cx.get(End::Source, kind::VM, self.machine).await?.is_some_and(|vm| vm.uid() == plan.uid) {
+        let there = cx.get(End::Source, kind::VM, self.machine).await?.filter(|vm| vm.uid() == plan.uid);
+        if there.is_some() {
+            if let Some(vm) = there.filter(Manifest::is_deleting) {
+                return cx.let_clones_go(End::Source, vm.uid()).await;
+            }
             let vm = match cx.standing(self.machine).await? {
                 Standing::Held(vm) => vm,
                 Standing::Broken(why) => return Err(refuse(cx, self.machine, &why)),
@@ -63,7 +69,8 @@ impl Perform for RemoveVm<'_> {
             if cx.get(End::Source, kind::VMI, self.machine).await?.is_some_and(|instance| !Vmi(&instance).is_final()) {
                 return Err(refuse(cx, self.machine, "an instance of it is there"));
             }
-            return cx.delete(&vm, End::Source, Propagation::Orphan).await;
+            cx.delete(&vm, End::Source, Propagation::Orphan).await?;
+            return cx.let_clones_go(End::Source, vm.uid()).await;
         }
         if let Some(instance) = cx.get(End::Source, kind::VMI, self.machine).await?.filter(|instance| Vmi(instance).is_final()) {
             cx.delete(&instance, End::Source, Propagation::Background).await?;
@@ -94,7 +101,7 @@ impl RemoveVm<'_> {
     }
 
     /// A ControllerRevision of the source that belonged to this machine alone: the one of the plan, without an owner now.
-    async fn revision(&self, cx: &Cx, name: &str) -> Result<Option<crate::model::manifest::Manifest>, StepError> {
+    async fn revision(&self, cx: &Cx, name: &str) -> Result<Option<Manifest>, StepError> {
         let planned = cx.plan.dependents.iter().find(|dependent| dependent.kind == kind::CONTROLLER_REVISION && dependent.name == name);
         let Some(planned) = planned.filter(|planned| planned.used_by.len() == 1) else { return Ok(None) };
         let found = cx.get(End::Source, kind::CONTROLLER_REVISION, name).await?;

@@ -11,7 +11,15 @@ pub struct Machine {
     pub namespace: String,
     strategy: Value,
     disks: Vec<Disk>,
+    secrets: Vec<String>,
     annotations: Value,
+    edits: Vec<Edit>,
+}
+
+/// A change to the VirtualMachine as it would be without it.
+enum Edit {
+    Merge(Value),
+    Push(&'static str, Value),
 }
 
 struct Disk {
@@ -28,8 +36,24 @@ impl Machine {
             namespace: namespace.to_owned(),
             strategy: json!({"runStrategy": "Always"}),
             disks: Vec::new(),
+            secrets: Vec::new(),
             annotations: json!({}),
+            edits: Vec::new(),
         }
+    }
+
+    /// Lays a merge patch over the VirtualMachine.
+    pub fn with(mut self, patch: Value) -> Self {
+        self.edits.push(Edit::Merge(patch));
+        self
+    }
+
+    /// Adds a volume, and a disk of the same name to show it to the guest.
+    pub fn volume(mut self, volume: Value) -> Self {
+        let disk = json!({"name": volume["name"], "disk": {"bus": "virtio"}});
+        self.edits.push(Edit::Push("/spec/template/spec/domain/devices/disks", disk));
+        self.edits.push(Edit::Push("/spec/template/spec/volumes", volume));
+        self
     }
 
     /// `{"runStrategy": ...}` or `{"running": ...}`.
@@ -56,10 +80,17 @@ impl Machine {
         self
     }
 
+    /// A Secret that the guest sees as a disk.
+    pub fn secret(mut self, name: &str) -> Self {
+        self.secrets.push(name.to_owned());
+        self
+    }
+
     /// The objects, claims first.
     pub fn objects(&self) -> Vec<Value> {
         let mut objects: Vec<Value> =
             self.disks.iter().filter(|disk| !disk.templated).map(|disk| claim(&self.namespace, &disk.claim, &disk.class)).collect();
+        objects.extend(self.secrets.iter().map(|name| secret(&self.namespace, name)));
         objects.push(self.vm());
         objects
     }
@@ -70,16 +101,15 @@ impl Machine {
             "metadata": {"name": disk.claim},
             "spec": {"source": {"blank": {}}, "pvc": {"storageClassName": disk.class, "accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "64Mi"}}}},
         })).collect();
-        let disks: Vec<Value> = self.disks.iter().map(|disk| json!({"name": disk.claim, "disk": {"bus": "virtio"}})).collect();
-        let volumes: Vec<Value> = self
-            .disks
-            .iter()
-            .map(|disk| {
-                let source = if disk.templated { "dataVolume" } else { "persistentVolumeClaim" };
-                let key = if disk.templated { "name" } else { "claimName" };
-                json!({"name": disk.claim, source: {key: disk.claim}})
-            })
-            .collect();
+        let names = self.disks.iter().map(|disk| &disk.claim).chain(&self.secrets);
+        let disks: Vec<Value> = names.map(|name| json!({"name": name, "disk": {"bus": "virtio"}})).collect();
+        let of_disk = |disk: &Disk| {
+            let source = if disk.templated { "dataVolume" } else { "persistentVolumeClaim" };
+            let key = if disk.templated { "name" } else { "claimName" };
+            json!({"name": disk.claim, source: {key: disk.claim}})
+        };
+        let of_secret = |name: &String| json!({"name": name, "secret": {"secretName": name}});
+        let volumes: Vec<Value> = self.disks.iter().map(of_disk).chain(self.secrets.iter().map(of_secret)).collect();
         let mac = format!(
             "02:00:00:{:02x}:{:02x}:{:02x}",
             self.name.len(),
@@ -101,7 +131,15 @@ impl Machine {
         for (key, value) in self.strategy.as_object().into_iter().flatten() {
             spec[key] = value.clone();
         }
-        json!({"apiVersion": "kubevirt.io/v1", "kind": "VirtualMachine", "metadata": {"name": self.name, "namespace": self.namespace}, "spec": spec})
+        let mut vm = json!({"apiVersion": "kubevirt.io/v1", "kind": "VirtualMachine",
+            "metadata": {"name": self.name, "namespace": self.namespace}, "spec": spec});
+        for edit in &self.edits {
+            match edit {
+                Edit::Merge(patch) => json_patch::merge(&mut vm, patch),
+                Edit::Push(list, value) => vm.pointer_mut(list).and_then(Value::as_array_mut).into_iter().for_each(|list| list.push(value.clone())),
+            }
+        }
+        vm
     }
 
     /// Creates everything and waits until the machine runs (or is stopped) with its disks filled; then writes a marker into each disk.
@@ -178,7 +216,7 @@ impl Machine {
 }
 
 /// What invariant 4 of the design exempts is taken out: server-written fields, status, finalizers of controllers.
-fn bare(mut object: Value) -> Value {
+pub fn bare(mut object: Value) -> Value {
     object.as_object_mut().map(|object| object.remove("status"));
     if let Some(metadata) = object["metadata"].as_object_mut() {
         for field in ["resourceVersion", "generation", "managedFields", "creationTimestamp", "finalizers"] {
@@ -202,5 +240,13 @@ pub fn claim(namespace: &str, name: &str, class: &str) -> Value {
     json!({
         "apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": name, "namespace": namespace},
         "spec": {"storageClassName": class, "accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "64Mi"}}},
+    })
+}
+
+/// A Secret that nobody must see anywhere but in its copy.
+pub fn secret(namespace: &str, name: &str) -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": namespace},
+        "stringData": {"password": "correct horse battery staple"},
     })
 }

@@ -5,11 +5,21 @@
 #![allow(clippy::print_stderr, reason = "a test program tells its user where the logs are")]
 
 mod control_plane;
+mod crashes;
+mod crowd;
+mod intruders;
 #[allow(dead_code, reason = "the lab offers more than today's trials use")]
 mod lab;
 mod machines;
 mod moves;
+mod residue;
+mod rights;
+mod rivals;
+mod scene;
+mod shapes;
+mod somebody;
 mod tool;
+mod weather;
 
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::process::ExitCode;
@@ -27,12 +37,14 @@ use tokio::sync::{OnceCell, RwLock, watch};
 struct Row {
     name: &'static str,
     alone: bool,
+    /// Not run unless asked for with `--ignored`: not yet seen to hold, or too long for every run.
+    later: bool,
     run: for<'a> fn(&'a Lab) -> LocalBoxFuture<'a, Result<()>>,
 }
 
 macro_rules! row {
     ($alone:literal, $file:ident::$name:ident) => {
-        Row { name: concat!(stringify!($file), "/", stringify!($name)), alone: $alone, run: |lab| Box::pin($file::$name(lab)) }
+        Row { name: concat!(stringify!($file), "/", stringify!($name)), alone: $alone, later: false, run: |lab| Box::pin($file::$name(lab)) }
     };
 }
 
@@ -44,6 +56,13 @@ macro_rules! shared {
 /// A trial that stops, pauses or spoils what others need.
 macro_rules! alone {
     ($($path:tt)+) => { row!(true, $($path)+) };
+}
+
+/// A trial that is run only when asked for, as `shared!` or `alone!`.
+macro_rules! later {
+    ($row:expr) => {
+        Row { later: true, ..$row }
+    };
 }
 
 const TRIALS: &[Row] = &[
@@ -63,8 +82,42 @@ const TRIALS: &[Row] = &[
     shared!(moves::a_moved_machine_comes_back_with_its_writes),
     shared!(moves::a_machine_comes_back_from_every_phase),
     shared!(moves::cleanup_removes_only_the_source),
+    shared!(crowd::disks_that_bind_on_first_use_are_cloned_at_once),
+    later!(shared!(crowd::twenty_machines_move_at_once)),
+    shared!(crowd::verify_is_not_fooled),
+    later!(shared!(rights::a_tenant_moves_by_cdi_and_cleans_nothing)),
+    later!(shared!(rights::each_right_left_out_is_named)),
+    shared!(rights::the_printed_roles_are_enough),
+    shared!(rights::the_printed_roles_are_enough_to_go_back),
+    shared!(rights::who_may_not_clone_is_told_by_the_plan),
+    later!(shared!(shapes::a_fenced_machine_gets_no_guest)),
+    shared!(shapes::a_guest_keeps_what_nobody_pinned),
+    shared!(shapes::a_machine_takes_along_what_it_refers_to),
+    shared!(shapes::disks_of_golden_images_are_not_made_anew),
+    later!(shared!(shapes::machines_get_their_power_back)),
+    later!(shared!(shapes::machines_keep_their_power)),
+    shared!(shapes::what_is_in_the_way_is_refused),
+    later!(shared!(crashes::a_killed_move_is_resumed)),
+    later!(shared!(crashes::a_killed_move_is_rolled_back)),
+    later!(shared!(crashes::a_lost_answer_changes_nothing)),
+    shared!(intruders::what_is_foreign_blocks_the_plan),
+    shared!(intruders::what_is_foreign_is_left_by_a_rollback),
+    shared!(intruders::a_move_goes_on_when_what_is_foreign_is_gone),
+    shared!(intruders::a_start_before_the_fence_ends_the_move),
+    later!(shared!(intruders::a_start_under_the_fence_gets_no_guest)),
+    later!(shared!(intruders::a_stale_copy_is_not_used)),
+    shared!(rivals::a_second_mover_is_refused),
+    shared!(rivals::of_two_fences_the_first_holds),
+    later!(shared!(rivals::a_mover_that_slept_does_nothing_more)),
+    later!(shared!(rivals::a_dead_mover_is_waited_out)),
     alone!(control_plane::components_come_back),
     alone!(control_plane::a_driver_fails_on_demand),
+    later!(alone!(weather::a_refused_clone_is_told_at_once)),
+    later!(alone!(weather::a_slow_resync_is_not_waited_for)),
+    later!(alone!(weather::the_api_server_restarts)),
+    later!(alone!(weather::the_controller_manager_is_away)),
+    later!(alone!(weather::the_driver_heals)),
+    later!(alone!(weather::the_webhooks_are_down)),
 ];
 
 /// The exit code of a program that a Ctrl-C ended.
@@ -124,7 +177,7 @@ fn main() -> Result<ExitCode> {
 fn perform(args: &Arguments, stage: &Arc<Stage>, runtime: &Handle) -> Conclusion {
     let trials = TRIALS.iter().map(|row| {
         let (stage, runtime) = (stage.clone(), runtime.clone());
-        Trial::test(row.name, move || runtime.block_on(stage.play(row)))
+        Trial::test(row.name, move || runtime.block_on(stage.play(row))).with_ignored_flag(row.later)
     });
     libtest_mimic::run(args, trials.collect())
 }

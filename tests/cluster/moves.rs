@@ -8,12 +8,12 @@ use crate::machines::Machine;
 use crate::tool::Tool;
 
 /// A running machine with a disk from a template and a plain claim.
-fn database(namespace: &str) -> Machine {
+pub fn database(namespace: &str) -> Machine {
     Machine::new(namespace, "db-1").template("db-1-root", "fast").claim("db-1-data", "fast")
 }
 
 /// Everything that must hold after a move, whatever the strategy.
-async fn arrived(lab: &Lab, machine: &Machine, target: &str) -> Result<()> {
+pub async fn arrived(lab: &Lab, machine: &Machine, target: &str) -> Result<()> {
     machine.has_its_bytes(lab, target).await?;
     let vm = lab.get("VirtualMachine", target, &machine.name).await?;
     ensure!(vm["status"]["printableStatus"] == "Running", "the target is {}", vm["status"]["printableStatus"]);

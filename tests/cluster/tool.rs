@@ -36,7 +36,7 @@ impl Tool {
     }
 
     fn command(&self, args: &str) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_kubectl-vmmove"));
+        let mut command = Command::new(program());
         command.args(args.split_whitespace()).args(["-n", &self.namespace]);
         command.env("KUBECONFIG", &self.kubeconfig).env("HOME", &self.home).env("NO_COLOR", "1").env_remove("RUST_BACKTRACE");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
@@ -61,6 +61,12 @@ impl Tool {
         answer.ends_with(0)?;
         Ok(answer)
     }
+}
+
+/// The built binary. Cargo tells tests where it is; it lies beside the folder of the examples.
+fn program() -> PathBuf {
+    let beside = || Some(std::env::current_exe().ok()?.parent()?.parent()?.join("kubectl-vmmove"));
+    option_env!("CARGO_BIN_EXE_kubectl-vmmove").map(PathBuf::from).or_else(beside).unwrap_or_default()
 }
 
 impl Answer {

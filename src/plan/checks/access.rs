@@ -25,6 +25,7 @@ const NEEDED: &[Row] = &[
     (End::Source, kind::CLAIM, "which disks there are"),
     (End::Source, kind::POD, "who uses the disks"),
     (End::Source, kind::DATA_VOLUME, "which disks are still being filled"),
+    (End::Source, kind::SERVICE, "which Services lead to the guests and would be left behind"),
     (End::Target, kind::VM, "whether names are taken in the target"),
     (End::Target, kind::CLAIM, "whether names of disks are taken in the target"),
     (End::Target, kind::DATA_VOLUME, "whether names of disks are taken in the target"),
@@ -33,14 +34,12 @@ const NEEDED: &[Row] = &[
 /// What is only said less about without a look at it.
 pub const USEFUL: &[Row] = &[
     (End::Source, kind::VMIM, "whether a guest is being migrated between nodes"),
-    (End::Source, kind::PRESET, "whether presets change the machines"),
     (End::Source, kind::VM_EXPORT, "whether an export reads the disks"),
     (End::Source, kind::VM_CLONE, "whether a clone is under way"),
     (End::Source, kind::VM_SNAPSHOT, "which snapshots stay behind"),
     (End::Source, kind::VOLUME_SNAPSHOT, "which snapshots hang on a disk"),
     (End::Source, kind::DATA_SOURCE, "whether a disk is a golden image"),
     (End::Source, kind::PRESET, "whether presets change a guest"),
-    (End::Source, kind::SERVICE, "which Services lead to the guests"),
     (End::Target, kind::NETWORK_ATTACHMENT, "whether the networks of the machines are there"),
     (End::Source, kind::NETWORK_ATTACHMENT, "whether the networks of both namespaces are the same"),
     (End::Source, kind::QUOTA, "whether the copies fit into the source's quota"),

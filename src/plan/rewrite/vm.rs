@@ -17,6 +17,7 @@ const UUID: &str = "/spec/template/spec/domain/firmware/uuid";
 const SERIAL: &str = "/spec/template/spec/domain/firmware/serial";
 const MACHINE_TYPE: &str = "/spec/template/spec/domain/machine/type";
 const HOSTNAME: &str = "/spec/template/spec/hostname";
+const INTERFACES: &str = "/spec/template/spec/domain/devices/interfaces";
 const AFFINITY: &str = "/spec/template/spec/affinity";
 
 /// What the target's machine is to be.
@@ -77,6 +78,14 @@ fn pin_identity(vm: &mut Manifest, source: &Manifest, to: &Target) {
     for (pointer, value) in missing {
         if let (None | Some(""), Some(value)) = (source.text(pointer), value) {
             vm.set(pointer, value.as_str().into());
+        }
+    }
+    // Without one KubeVirt draws another address at every start, and the guest would meet a new network card.
+    for interface in list_mut(vm, INTERFACES) {
+        let unsaid = interface.get("macAddress").and_then(Value::as_str).is_none_or(str::is_empty);
+        let mac = interface.get("name").and_then(Value::as_str).and_then(|name| identity.macs.get(name)).filter(|_| unsaid).cloned();
+        if let (Some(mac), Some(interface)) = (mac, interface.as_object_mut()) {
+            interface.insert("macAddress".to_owned(), mac.into());
         }
     }
     for (key, value) in &identity.pci {

@@ -131,7 +131,11 @@ fn what_only_the_instance_knows_is_written_down() {
     let mut to = target(&vm);
     to.identity.machine_type = Some("pc-q35-rhel8.6.0".into());
     to.identity.pci.insert("kubevirt.io/pci-topology-version".into(), "v2".into());
+    to.identity.macs.insert("default".into(), "02:00:00:00:00:01".into());
+    let mut vm = vm;
+    vm.set("/spec/template/spec/domain/devices/interfaces", json!([{"name": "default", "masquerade": {}}]));
     let (result, changes) = rewrite(&vm, &to);
+    assert_eq!(result.text("/spec/template/spec/domain/devices/interfaces/0/macAddress"), Some("02:00:00:00:00:01"));
     assert_eq!(result.text(MACHINE_TYPE), Some("pc-q35-rhel8.6.0"));
     assert_eq!(result.text("/spec/template/metadata/annotations/kubevirt.io~1pci-topology-version"), Some("v2"));
     assert_eq!(replay(&vm, &changes), result);

@@ -1,0 +1,122 @@
+//! What a move leaves in a cluster, in a form in which two moves can be compared.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Result, ensure};
+use serde_json::{Value, json};
+
+use crate::lab::Lab;
+use crate::machines::bare;
+
+/// The kinds that a move makes or changes.
+const KINDS: [&str; 6] = ["VirtualMachine", "DataVolume", "PersistentVolumeClaim", "Secret", "ConfigMap", "Service"];
+
+/// The end state of both namespaces: every object, its guests, every volume and its bytes. What differs between any two moves (names of
+/// namespaces and volumes, UIDs, MAC addresses, times, the values of our marks) is replaced by what it stands for.
+pub async fn residue(lab: &Lab, source: &str, target: &str) -> Result<Value> {
+    let mut names = BTreeMap::from([(source.to_owned(), "SOURCE".to_owned()), (target.to_owned(), "TARGET".to_owned())]);
+    let mut all = json!({});
+    for (end, namespace) in [("source", source), ("target", target)] {
+        for kind in KINDS {
+            for object in lab.list(kind, namespace).await?.into_iter().filter(|object| !is_ledger(object)) {
+                let name = text(&object["metadata"]["name"]);
+                names.insert(text(&object["metadata"]["uid"]), format!("uid of {end} {kind} {name}"));
+                let bare = plain(bare(object));
+                if kind == "VirtualMachine" {
+                    let mac = &bare["spec"]["template"]["spec"]["domain"]["devices"]["interfaces"][0]["macAddress"];
+                    names.insert(text(mac), "MAC".into());
+                    let firmware = &bare["spec"]["template"]["spec"]["domain"]["firmware"];
+                    names.extend(["uuid", "serial"].iter().filter_map(|key| Some((firmware[*key].as_str()?.to_owned(), (*key).to_owned()))));
+                }
+                all[end][kind][name] = bare;
+            }
+        }
+        for guest in lab.list("VirtualMachineInstance", namespace).await? {
+            all[end]["guests"][text(&guest["metadata"]["name"])] = guest["status"]["phase"].clone();
+        }
+    }
+    for volume in volumes(lab, source, target).await? {
+        let spec = &volume["spec"];
+        let (namespace, claim) = (text(&spec["claimRef"]["namespace"]), text(&spec["claimRef"]["name"]));
+        names.insert(text(&volume["metadata"]["name"]), format!("volume of {namespace}/{claim}"));
+        let marker = String::from_utf8_lossy(&lab.read_marker(&namespace, &claim).await.unwrap_or_default()).into_owned();
+        let told = plain(json!({"metadata": volume["metadata"], "policy": spec["persistentVolumeReclaimPolicy"], "bytes": marker}));
+        let marks = json!({"labels": told["metadata"]["labels"], "annotations": told["metadata"]["annotations"]});
+        all["volumes"][format!("{namespace}/{claim}")] =
+            json!({"marks": marks, "policy": told["policy"], "phase": volume["status"]["phase"], "bytes": told["bytes"]});
+    }
+    let mut text = serde_json::to_string(&all)?;
+    for (name, stands_for) in names.iter().filter(|(name, _)| !name.is_empty()) {
+        text = text.replace(name.as_str(), stands_for);
+    }
+    Ok(serde_json::from_str(&text)?)
+}
+
+/// Every volume of every claim that is or was in the two namespaces.
+async fn volumes(lab: &Lab, source: &str, target: &str) -> Result<Vec<Value>> {
+    let of = |volume: &Value| [source, target].contains(&volume["spec"]["claimRef"]["namespace"].as_str().unwrap_or_default());
+    Ok(lab.list("PersistentVolume", "").await?.into_iter().filter(of).collect())
+}
+
+/// No volume is left behind: each one there is belongs to a claim that there is.
+pub async fn no_volume_is_orphaned(lab: &Lab, source: &str, target: &str) -> Result<()> {
+    lab.wait("volumes without a claim are gone", async || {
+        for volume in volumes(lab, source, target).await? {
+            let reference = &volume["spec"]["claimRef"];
+            let claim = lab.find("PersistentVolumeClaim", &text(&reference["namespace"]), &text(&reference["name"])).await?;
+            let theirs = claim.is_some_and(|claim| claim["metadata"]["uid"] == reference["uid"]);
+            ensure!(theirs, "volume {} of {reference} ({}) is left", volume["metadata"]["name"], volume["status"]["phase"]);
+        }
+        Ok(true)
+    })
+    .await
+}
+
+/// Both namespaces end up as an undisturbed move leaves them; the error shows the difference.
+pub async fn ends_as(lab: &Lab, source: &str, target: &str, wanted: &Value) -> Result<()> {
+    no_volume_is_orphaned(lab, source, target).await?;
+    lab.wait("it ends as an undisturbed move does", async || {
+        let mut differences = Vec::new();
+        compare("", wanted, &residue(lab, source, target).await?, &mut differences);
+        ensure!(differences.is_empty(), "{}", differences.join("\n"));
+        Ok(true)
+    })
+    .await
+}
+
+fn compare(path: &str, wanted: &Value, seen: &Value, differences: &mut Vec<String>) {
+    match (wanted, seen) {
+        (Value::Object(wanted), Value::Object(seen)) => {
+            let keys: std::collections::BTreeSet<&String> = wanted.keys().chain(seen.keys()).collect();
+            for key in keys {
+                let at = |of: &serde_json::Map<String, Value>| of.get(key).cloned().unwrap_or_default();
+                compare(&format!("{path}/{key}"), &at(wanted), &at(seen), differences);
+            }
+        }
+        _ if wanted == seen => {}
+        _ => differences.push(format!("{path}: {wanted} became {seen}")),
+    }
+}
+
+fn is_ledger(object: &Value) -> bool {
+    object["metadata"]["labels"]["vmmove.io/ledger"].is_string() || object["metadata"]["name"] == "kube-root-ca.crt"
+}
+
+/// Our marks keep their keys and lose their values, which name the move, the holder and times.
+fn plain(mut object: Value) -> Value {
+    for map in ["labels", "annotations"] {
+        for (key, value) in object["metadata"][map].as_object_mut().into_iter().flatten() {
+            if key.starts_with("vmmove.io/") {
+                *value = "".into();
+            }
+        }
+    }
+    if let Some(affinity) = object.pointer_mut("/spec/template/spec/affinity/nodeAffinity") {
+        *affinity = "fenced".into();
+    }
+    object
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
