@@ -85,7 +85,7 @@ impl Perform for FenceVm<'_> {
             None => return Ok(Probe::Absent),
             Some(mark) if mark.move_id != cx.move_id.0 => return Ok(Probe::Foreign(self.theirs(cx, &mark))),
             Some(mark) if mark.holder > cx.holder.number => return Err(taken_over(&mark)),
-            Some(_) | None => {}
+            Some(_) => {}
         }
         let epoch = Epoch { uid: vm.uid().to_owned(), generation: vm.generation() };
         if known.is_some_and(|known| known != epoch) {

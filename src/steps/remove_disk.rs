@@ -44,6 +44,15 @@ impl RemoveDisk<'_> {
         }
     }
 
+    /// Whether this disk could be deleted now. Asked of every disk before the machine itself goes, so that cleanup refuses as a whole.
+    pub(super) async fn could_go(&self, cx: &Cx) -> Result<(), StepError> {
+        let disk = cx.disk(self.machine, self.volume)?;
+        match self.claim(cx, disk).await? {
+            Some(claim) => self.guard(cx, disk, &claim).await,
+            None => Ok(()),
+        }
+    }
+
     /// All that must hold before the source's disk may go, read afresh.
     async fn guard(&self, cx: &Cx, disk: &DiskPlan, source: &Manifest) -> Result<(), StepError> {
         let no = |why: String| Err(refuse(cx, self.machine, &why));

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::create_vm::target_vm;
 use super::cx::Cx;
 use super::perform::Perform;
+use super::remove_disk::RemoveDisk;
 use super::source::Standing;
 use crate::cluster::{Propagation, Topic};
 use crate::engine::{Probe, StepError};
@@ -66,6 +67,9 @@ impl Perform for RemoveVm<'_> {
                 Standing::Gone => return Ok(()),
             };
             self.target_is_ours(cx).await?;
+            for disk in &plan.disks {
+                RemoveDisk { machine: self.machine, volume: &disk.volume }.could_go(cx).await?;
+            }
             if cx.get(End::Source, kind::VMI, self.machine).await?.is_some_and(|instance| !Vmi(&instance).is_final()) {
                 return Err(refuse(cx, self.machine, "an instance of it is there"));
             }
