@@ -7,6 +7,7 @@ use super::perform::Perform;
 use super::source::{Mark, gone, taken_over};
 use crate::cluster::{Dry, Topic};
 use crate::engine::{Probe, StepError, Undo};
+use crate::model::event::Progress;
 use crate::model::finding::Finding;
 use crate::model::journal::Epoch;
 use crate::model::kind;
@@ -14,7 +15,7 @@ use crate::model::manifest::Manifest;
 use crate::model::names::End;
 use crate::model::patch::PatchOp;
 use crate::model::vm::Vmi;
-use crate::plan::rewrite::fence::{FenceBefore, fence, lift, run_field};
+use crate::plan::rewrite::fence::{FenceBefore, fence, halted, lift, run_field, without_fence};
 
 pub(super) struct FenceVm<'a> {
     pub machine: &'a str,
@@ -126,14 +127,46 @@ impl Perform for FenceVm<'_> {
         }
         let before: FenceBefore =
             serde_json::from_value(before.clone()).map_err(|error| StepError::permanent(format!("the journal is damaged: {error}")))?;
+        if let Some(waiting) = self.send_off(cx, &vm).await? {
+            return Ok(Undo::Waiting(Progress::waiting_for(waiting)));
+        }
         let ops = lift(&vm, &before);
         let at = cx.reference(End::Source, kind::VM, self.machine);
         cx.source().cluster.patch(&at, &ops, Dry::No).await.map_err(fault)?;
+        // A Manual machine starts only when told to; every other one follows its strategy.
+        if cx.machine(self.machine)?.power.running && before.value == "Manual" {
+            match cx.source().cluster.put_subresource(&at, "start", &json!({})).await {
+                // It is starting already.
+                Err(error) if error.code == 409 => {}
+                other => other.map_err(fault)?,
+            }
+        }
         Ok(Undo::Done)
     }
 
     fn topics(&self, cx: &Cx) -> Vec<(End, Topic)> {
-        vec![cx.topic(End::Source, kind::VM, Some(self.machine))]
+        [kind::VM, kind::VMI].into_iter().map(|kind| cx.topic(End::Source, kind, Some(self.machine))).collect()
+    }
+}
+
+impl FenceVm<'_> {
+    /// An instance that somebody started under the fence waits for a node for ever, also when the machine is free again: it goes first.
+    async fn send_off(&self, cx: &Cx, vm: &Manifest) -> Result<Option<String>, StepError> {
+        let instance = cx.get(End::Source, kind::VMI, self.machine).await?;
+        let affinity = instance.as_ref().filter(|instance| !Vmi(instance).is_final()).and_then(|instance| instance.at("/spec/affinity"));
+        if affinity.is_none_or(|affinity| without_fence(affinity).as_ref() == Some(affinity)) {
+            return Ok(None);
+        }
+        if let Some((field, value)) = run_field(vm).filter(|(field, value)| **value != halted(*field)) {
+            let at = cx.reference(End::Source, kind::VM, self.machine);
+            let ops = [
+                PatchOp::same_object(vm),
+                PatchOp::Test(field.pointer().to_owned(), value.clone()),
+                PatchOp::Replace(field.pointer().to_owned(), halted(field)),
+            ];
+            cx.source().cluster.patch(&at, &ops, Dry::No).await.map_err(fault)?;
+        }
+        Ok(Some("the instance that was started under the fence to go".to_owned()))
     }
 }
 
