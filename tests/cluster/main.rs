@@ -94,7 +94,7 @@ const TRIALS: &[Row] = &[
     shared!(shapes::a_guest_keeps_what_nobody_pinned),
     shared!(shapes::a_machine_takes_along_what_it_refers_to),
     shared!(shapes::disks_of_golden_images_are_not_made_anew),
-    // An instance that goes between plan and stop takes a guest's address with it, and the plan no longer holds.
+    // Failed once in a whole run: the plan was refused because a guest's identity (P003) was another one by then.
     later!(shared!(shapes::machines_get_their_power_back)),
     shared!(shapes::machines_keep_their_power),
     shared!(shapes::what_is_in_the_way_is_refused),
@@ -112,7 +112,7 @@ const TRIALS: &[Row] = &[
     later!(shared!(rivals::a_mover_that_slept_does_nothing_more)),
     later!(shared!(rivals::a_dead_mover_is_waited_out)),
     alone!(control_plane::components_come_back),
-    // After many other trials the provisioner's events come too late for it.
+    // Failed once at the end of a whole run: no event with the driver's words within a minute. Why is not known yet.
     later!(alone!(control_plane::a_driver_fails_on_demand)),
     later!(alone!(weather::a_refused_clone_is_told_at_once)),
     later!(alone!(weather::a_slow_resync_is_not_waited_for)),
