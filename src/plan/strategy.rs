@@ -80,7 +80,7 @@ fn may_change_hands(disk: &Candidate) -> Result<(), String> {
     }
     let Some(volume) = disk.volume else {
         let why = match disk.seen.source.cluster.objects.0.get(&kind::VOLUME) {
-            Some(Look::Forbidden(_)) | None => "you may not read persistentvolumes",
+            Some(Look::Forbidden(_)) | None => "you may not list persistentvolumes",
             _ => "its volume was not found",
         };
         return Err(why.to_owned());

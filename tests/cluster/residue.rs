@@ -38,7 +38,8 @@ pub async fn residue(lab: &Lab, source: &str, target: &str) -> Result<Value> {
     for volume in volumes(lab, source, target).await? {
         let spec = &volume["spec"];
         let (namespace, claim) = (text(&spec["claimRef"]["namespace"]), text(&spec["claimRef"]["name"]));
-        names.insert(text(&volume["metadata"]["name"]), format!("volume of {namespace}/{claim}"));
+        let end = if namespace == source { "SOURCE" } else { "TARGET" };
+        names.insert(text(&volume["metadata"]["name"]), format!("volume of {end}/{claim}"));
         let marker = String::from_utf8_lossy(&lab.read_marker(&namespace, &claim).await.unwrap_or_default()).into_owned();
         let told = plain(json!({"metadata": volume["metadata"], "policy": spec["persistentVolumeReclaimPolicy"], "bytes": marker}));
         let marks = json!({"labels": told["metadata"]["labels"], "annotations": told["metadata"]["annotations"]});
@@ -49,7 +50,18 @@ pub async fn residue(lab: &Lab, source: &str, target: &str) -> Result<Value> {
     for (name, stands_for) in names.iter().filter(|(name, _)| !name.is_empty()) {
         text = text.replace(name.as_str(), stands_for);
     }
-    Ok(serde_json::from_str(&text)?)
+    Ok(serde_json::from_str(&without_uids(&text))?)
+}
+
+/// The UIDs that are left are those of objects that are gone.
+fn without_uids(text: &str) -> String {
+    let (mut short, mut rest) = (String::new(), text);
+    while let Some(next) = rest.chars().next() {
+        let uid = rest.get(..36).is_some_and(|part| uuid::Uuid::try_parse(part).is_ok());
+        short.push_str(if uid { "uid of what is gone" } else { &rest[..next.len_utf8()] });
+        rest = &rest[if uid { 36 } else { next.len_utf8() }..];
+    }
+    short
 }
 
 /// Every volume of every claim that is or was in the two namespaces.
@@ -102,11 +114,11 @@ fn is_ledger(object: &Value) -> bool {
     object["metadata"]["labels"]["vmmove.io/ledger"].is_string() || object["metadata"]["name"] == "kube-root-ca.crt"
 }
 
-/// Our marks keep their keys and lose their values, which name the move, the holder and times.
+/// Our marks keep their keys and lose their values, which name the move, the holder and times; so do CDI's tokens.
 fn plain(mut object: Value) -> Value {
     for map in ["labels", "annotations"] {
         for (key, value) in object["metadata"][map].as_object_mut().into_iter().flatten() {
-            if key.starts_with("vmmove.io/") {
+            if key.starts_with("vmmove.io/") || key.ends_with("clone.token") {
                 *value = "".into();
             }
         }

@@ -17,8 +17,10 @@ const LEGACY_NAMESPACE: Uuid = Uuid::from_u128(0x6a1a_24a1_4061_4607_8bf4_a396_3
 /// Source: kubevirt/kubevirt `docs/pci-topology.md` (1.8).
 const PCI_ANNOTATIONS: [&str; 2] = ["kubevirt.io/pci-topology-version", "kubevirt.io/pci-interface-slot-count"];
 
-/// Reads the identity of a machine, from its instance where that knows more.
+/// Reads the identity of a machine, from its instance where that knows more. What only an ended instance knew is over: the next
+/// start gives the guest another address in its own namespace, too.
 pub fn identity(vm: &Manifest, vmi: Option<&Manifest>) -> Identity {
+    let vmi = vmi.filter(|vmi| !Vmi(vmi).is_final());
     let (asked, running) = (Vm(vm).instance(), vmi.map(|vmi| Vmi(vmi).instance()));
     let uuid = running.and_then(InstanceSpec::firmware_uuid).or_else(|| asked.firmware_uuid());
     let serial = asked.firmware_serial().or_else(|| running.and_then(InstanceSpec::firmware_serial));
@@ -85,5 +87,12 @@ mod tests {
         assert_eq!(identity.macs, BTreeMap::from([("default".to_owned(), "02:00:00:00:00:01".to_owned())]));
         assert_eq!(identity.pci, BTreeMap::from([("kubevirt.io/pci-topology-version".to_owned(), "v2".to_owned())]));
         assert!(identity.agent);
+    }
+
+    #[test]
+    fn an_ended_instance_may_go_at_any_time_and_changes_nothing() {
+        let vm = Manifest(json!({"metadata": {"name": "db-1"}, "spec": {"template": {"spec": {"domain": {}}}}}));
+        let ended = Manifest(json!({"status": {"phase": "Succeeded", "interfaces": [{"name": "default", "mac": "02:00:00:00:00:01"}]}}));
+        assert_eq!(identity(&vm, Some(&ended)), identity(&vm, None));
     }
 }

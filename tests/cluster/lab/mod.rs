@@ -11,6 +11,7 @@ pub mod build;
 pub mod certificates;
 mod disks;
 mod faults;
+mod launchers;
 mod layout;
 mod objects;
 pub mod process;
@@ -51,7 +52,7 @@ pub struct Options {
     /// How often the volume controller looks at all claims again. Kubernetes' own value is 15 s; with 1 s a swapped claim is
     /// bound sooner.
     pub resync: Duration,
-    /// Requests per second of the controller manager and the scheduler. Kubernetes' own values are 20 and 50.
+    /// Requests per second of the controller manager, the scheduler and the storage sidecars. Kubernetes' own values are 20, 50 and 5.
     pub qps: u32,
 }
 
@@ -67,6 +68,7 @@ pub struct Lab {
     layout: Layout,
     certificates: Certificates,
     client: kube::Client,
+    launchers: Option<launchers::Launchers>,
     admin: PathBuf,
     kubectl: PathBuf,
     pairs: AtomicUsize,

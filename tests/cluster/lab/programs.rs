@@ -237,7 +237,9 @@ impl Programs<'_> {
     fn sidecar_flags(&self, driver: &str) -> Vec<String> {
         let (kubeconfig, socket) = (self.kubeconfig(ADMIN), self.layout.socket(driver));
         let socket = socket.display();
-        flags!["--csi-address=unix://{socket}", "--kubeconfig={kubeconfig}"]
+        // Their own 5 requests a second let the events of a fault come minutes late when many trials run.
+        let (qps, burst) = (self.options.qps, 2 * self.options.qps);
+        flags!["--csi-address=unix://{socket}", "--kubeconfig={kubeconfig}", "--kube-api-qps={qps}", "--kube-api-burst={burst}"]
     }
 
     fn kubeconfig(&self, who: &str) -> String {

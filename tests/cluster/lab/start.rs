@@ -13,6 +13,7 @@ use super::access::{self, Credentials, write_kubeconfig};
 use super::api::{api, create_all};
 use super::build::{Binaries, Generated, build};
 use super::certificates::Certificates;
+use super::launchers::Launchers;
 use super::layout::Layout;
 use super::process::{Component, Keeper, Program};
 use super::programs::{ACCOUNTS, ADMIN, Programs};
@@ -71,6 +72,7 @@ impl Lab {
         Ok(Self {
             components: Vec::new(),
             client: access::client(&admin).await?,
+            launchers: None,
             kubectl: binaries.path("kubectl")?.into(),
             certificates,
             layout,
@@ -101,6 +103,7 @@ impl Lab {
         self.connect(apiservices, webhooks).await?;
         // A stage whose patch a webhook could not judge is not tried again: KWOK comes after them.
         create_all(&self.client, &objects::nodes()).await?;
+        self.launchers = Some(Launchers::play(self.client()));
         tokio::try_join!(self.launch(&["kwok"]), self.finish_storage())?;
         self.each_ready("Node", "Ready", &["node1", "node2"]).await
     }
