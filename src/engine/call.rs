@@ -48,7 +48,10 @@ impl<H: Hands, L: Ledger> Engine<'_, H, L> {
         let tell = |cause: &str, after| {
             self.say(&Event::StepRetrying { step: node.id.clone(), group: node.group.clone(), cause: cause.to_owned(), after });
         };
-        self.try_while_held(stop, call, tell).await
+        self.try_while_held(stop, call, tell).await.map_err(|error| match error {
+            StepError::Stale(why) => Trouble::Stale(node.id.clone(), why),
+            other => self.trouble(other, stop),
+        })
     }
 
     /// Writes entries down, then believes them.
@@ -59,6 +62,7 @@ impl<H: Hands, L: Ledger> Engine<'_, H, L> {
         let failed = |cause: &str| format!("the journal could not be written: {cause}");
         let tell = |cause: &str, _| self.say(&Event::Warning { message: failed(cause) });
         let written = self.try_while_held(self.cancel, || self.ledger.append(group, entries), tell).await;
+        let written = written.map_err(|error| self.trouble(error, self.cancel));
         if let Err(Trouble::Failed(cause)) = written {
             self.say(&Event::Warning { message: failed(&cause) });
             return Err(Trouble::Failed(failed(&cause)));
@@ -71,17 +75,22 @@ impl<H: Hands, L: Ledger> Engine<'_, H, L> {
         Ok(())
     }
 
-    async fn try_while_held<T, F>(&self, stop: &Cancel, call: impl FnMut() -> F, tell: impl FnMut(&str, Duration)) -> Result<T, Trouble>
+    async fn try_while_held<T, F>(&self, stop: &Cancel, call: impl FnMut() -> F, tell: impl FnMut(&str, Duration)) -> Result<T, StepError>
     where
         F: Future<Output = Result<T, StepError>>,
     {
-        if self.lost.borrow().is_some() {
-            return Err(Trouble::Stopped);
+        if let Some(why) = &*self.lost.borrow() {
+            return Err(StepError::Lost(why.clone()));
         }
         let retry = Retry { clock: self.clock, rng: self.rng, stops: [self.cancel, stop] };
-        retry.again(call, tell).await.map_err(|error| match error {
+        retry.again(call, tell).await
+    }
+
+    fn trouble(&self, error: StepError, stop: &Cancel) -> Trouble {
+        match error {
             StepError::Transient(_) if self.is_stopped(stop) => Trouble::Stopped,
             StepError::Transient(cause) | StepError::Permanent(cause) => Trouble::Failed(cause.0),
+            StepError::Stale(why) => Trouble::Failed(why),
             StepError::Blocked(finding) => Trouble::Blocked(finding),
             // A lost lock stops everything, not just the group that noticed.
             StepError::Lost(why) => {
@@ -89,7 +98,7 @@ impl<H: Hands, L: Ledger> Engine<'_, H, L> {
                 self.lost.borrow_mut().get_or_insert(why);
                 Trouble::Stopped
             }
-        })
+        }
     }
 
     pub(super) fn is_stopped(&self, stop: &Cancel) -> bool {

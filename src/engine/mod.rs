@@ -57,6 +57,8 @@ pub enum StepError {
     Permanent(Cause),
     /// Must not go on; a person decides.
     Blocked(Finding),
+    /// What the step builds on no longer counts: it is looked at again, and made again.
+    Stale(String),
     /// Somebody else carries the move now: this process does nothing more.
     Lost(String),
 }

@@ -68,6 +68,7 @@ async fn seize(cluster: &Cluster, header: &Header, group: &str, clock: &Arc<dyn 
             Ok(()) => return Ok(()),
             Err(StepError::Lost(_)) => {}
             Err(StepError::Transient(cause) | StepError::Permanent(cause)) => return Err(Failure::new(FailureKind::Resumable, cause.0)),
+            Err(StepError::Stale(why)) => return Err(Failure::new(FailureKind::Resumable, why)),
             Err(StepError::Blocked(finding)) => return Err(Failure::new(FailureKind::Resumable, finding.message)),
         }
     }

@@ -61,11 +61,11 @@ impl Cx {
         Ok(Standing::Held(vm))
     }
 
-    /// The source machine, provided that this holder may act on what hangs on it.
+    /// The source machine, provided that this holder may act on what hangs on it. `Stale` when it has left the epoch of its fence.
     pub(super) async fn held(&self, machine: &str) -> Result<Manifest, StepError> {
         match self.standing(machine).await? {
             Standing::Held(vm) => Ok(vm),
-            Standing::Broken(why) => Err(StepError::transient(format!("virtual machine {machine}: {why}"))),
+            Standing::Broken(why) => Err(StepError::Stale(format!("virtual machine {machine}: {why}"))),
             Standing::Gone => Err(StepError::Blocked(gone(self, machine))),
         }
     }

@@ -114,10 +114,15 @@ fn is_ledger(object: &Value) -> bool {
     object["metadata"]["labels"]["vmmove.io/ledger"].is_string() || object["metadata"]["name"] == "kube-root-ca.crt"
 }
 
+/// What is there or not by chance: whether a claim was seen before its volume came, and had to be touched to be bound.
+const BY_CHANCE: [&str; 3] = ["vmmove.io/touch", "volume.kubernetes.io/storage-provisioner", "volume.beta.kubernetes.io/storage-provisioner"];
+
 /// Our marks keep their keys and lose their values, which name the move, the holder and times; so do CDI's tokens.
 fn plain(mut object: Value) -> Value {
     for map in ["labels", "annotations"] {
-        for (key, value) in object["metadata"][map].as_object_mut().into_iter().flatten() {
+        let Some(map) = object["metadata"][map].as_object_mut() else { continue };
+        map.retain(|key, _| !BY_CHANCE.contains(&key.as_str()));
+        for (key, value) in map {
             if key.starts_with("vmmove.io/") || key.ends_with("clone.token") {
                 *value = "".into();
             }

@@ -76,6 +76,21 @@ async fn a_start_that_looks_and_sees_a_stale_copy_has_it_made_again_unless_it_ha
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_step_that_finds_its_ground_gone_has_it_made_again_at_once() {
+    let graph = graphs::one();
+    let mut story = Story::of(&graph);
+    story.world.script("db/create", |create| {
+        create.perform = [crate::engine::StepError::Stale("the source has run since".to_owned())].into();
+        create.spoils = Some(id("db/fence"));
+    });
+    let summary = story.forward().await;
+    assert_eq!(outcome(&summary, "db"), Some(Outcome::Done), "{summary:?}");
+    story.assert_arrived();
+    assert_eq!((story.world.times("perform db/fence"), story.world.times("perform db/root/clone")), (2, 2));
+    assert!(story.told.iter().all(|event| !matches!(event, Event::StepRetrying { .. })), "there is nothing to wait for");
+}
+
+#[tokio::test(start_paused = true)]
 async fn nothing_is_made_again_across_a_start() {
     let graph = graphs::one();
     let mut story = Story::of(&graph);

@@ -36,6 +36,8 @@ pub(super) struct Script {
     pub stale: usize,
     /// Its first look finds that the effect of another step does not count any more.
     pub sees_stale: Option<StepId>,
+    /// While it acts, the effect of another step stops to count.
+    pub spoils: Option<StepId>,
 }
 
 struct Effect {
@@ -203,6 +205,9 @@ impl Hands for World<'_> {
             self.busy.borrow_mut().insert(step.clone());
         }
         self.most_busy.set(self.most_busy.get().max(self.busy.borrow().len()));
+        if let Some(other) = self.scripted(step, |script| script.spoils.take()) {
+            self.spoil(&other.0);
+        }
         self.failing(step, |script| &mut script.perform).inspect_err(|_| {
             self.busy.borrow_mut().remove(step);
         })?;

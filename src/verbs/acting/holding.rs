@@ -217,7 +217,7 @@ pub fn failure(error: StepError, id: &MoveId) -> Failure {
     let why = match error {
         StepError::Transient(cause) | StepError::Permanent(cause) => cause.0,
         StepError::Blocked(finding) => finding.message,
-        StepError::Lost(why) => why,
+        StepError::Stale(why) | StepError::Lost(why) => why,
     };
     Failure::new(FailureKind::Resumable, format!("move {id} cannot go on: {why}"))
 }
