@@ -189,7 +189,11 @@ fn known(manifest: &Manifest) -> Result<Kind, ApiError> {
 /// Source: kubernetes/apiserver `pkg/endpoints/handlers/patch.go` (applyJSPatch) with apimachinery's NewGenericServerResponse.
 fn told_apart(error: ApiError, ops: &[PatchOp]) -> ApiError {
     let tested = ops.iter().any(|op| matches!(op, PatchOp::Test(..)));
-    if error.code == 422 && tested && error.causes.is_empty() { ApiError { reason: Reason::TestFailed, ..error } } else { error }
+    if error.code != 422 || !tested || !error.causes.is_empty() {
+        return error;
+    }
+    // The server's own words say nothing: "the server rejected our request due to an error in our request".
+    ApiError { reason: Reason::TestFailed, message: "somebody changed it in the same moment".to_owned(), ..error }
 }
 
 fn write_path(path: &str, dry: Dry) -> String {

@@ -150,6 +150,12 @@ impl<'a> Vmi<'a> {
         matches!(self.phase(), "Succeeded" | "Failed")
     }
 
+    /// The guest ended with a failure. An instance that never had a node fails, too, when it is deleted, but no guest ran in it.
+    /// Source: kubevirt/kubevirt `pkg/virt-controller/watch/vmi/lifecycle.go` (1.8): its launcher is gone before the hand-over to a node.
+    pub fn ended_uncleanly(self) -> bool {
+        self.phase() == "Failed" && self.node().is_some()
+    }
+
     pub fn node(self) -> Option<&'a str> {
         self.0.text("/status/nodeName").filter(|name| !name.is_empty())
     }

@@ -74,7 +74,7 @@ impl Perform for StopVm<'_> {
         }
         if let Some(instance) = cx.get(End::Source, kind::VMI, self.machine).await? {
             let ended = Vmi(&instance).is_final();
-            if ended && plan.power.running && Vmi(&instance).phase() == "Failed" && !cx.plan.options.accept_unclean {
+            if plan.power.running && Vmi(&instance).ended_uncleanly() && !cx.plan.options.accept_unclean {
                 let message = format!("the guest of {} did not shut down cleanly, so its disks may hold unwritten data", self.machine);
                 return Err(self.blocked(cx, "E005", message, "go back with 'kubectl vmmove rollback', or plan again with --accept-unclean"));
             }

@@ -37,14 +37,12 @@ use tokio::sync::{OnceCell, RwLock, watch};
 struct Row {
     name: &'static str,
     alone: bool,
-    /// Not run unless asked for with `--ignored`: not yet seen to hold, or too long for every run.
-    later: bool,
     run: for<'a> fn(&'a Lab) -> LocalBoxFuture<'a, Result<()>>,
 }
 
 macro_rules! row {
     ($alone:literal, $file:ident::$name:ident) => {
-        Row { name: concat!(stringify!($file), "/", stringify!($name)), alone: $alone, later: false, run: |lab| Box::pin($file::$name(lab)) }
+        Row { name: concat!(stringify!($file), "/", stringify!($name)), alone: $alone, run: |lab| Box::pin($file::$name(lab)) }
     };
 }
 
@@ -58,15 +56,10 @@ macro_rules! alone {
     ($($path:tt)+) => { row!(true, $($path)+) };
 }
 
-/// A trial that is run only when asked for, as `shared!` or `alone!`.
-macro_rules! later {
-    ($row:expr) => {
-        Row { later: true, ..$row }
-    };
-}
-
 const TRIALS: &[Row] = &[
     shared!(control_plane::starts),
+    // It waits for a minute and needs nothing meanwhile.
+    shared!(rivals::a_dead_mover_is_waited_out),
     shared!(control_plane::a_volume_clone_carries_the_bytes),
     shared!(control_plane::a_data_volume_carries_the_bytes_across_namespaces),
     shared!(control_plane::a_snapshot_keeps_the_bytes_of_its_time),
@@ -104,21 +97,19 @@ const TRIALS: &[Row] = &[
     shared!(intruders::what_is_foreign_is_left_by_a_rollback),
     shared!(intruders::a_move_goes_on_when_what_is_foreign_is_gone),
     shared!(intruders::a_start_before_the_fence_ends_the_move),
-    later!(shared!(intruders::a_start_under_the_fence_gets_no_guest)),
-    later!(shared!(intruders::a_stale_copy_is_not_used)),
+    shared!(intruders::a_start_under_the_fence_gets_no_guest),
+    shared!(intruders::a_stale_copy_is_not_used),
     shared!(rivals::a_second_mover_is_refused),
     shared!(rivals::of_two_fences_the_first_holds),
-    later!(shared!(rivals::a_mover_that_slept_does_nothing_more)),
-    later!(shared!(rivals::a_dead_mover_is_waited_out)),
+    shared!(rivals::a_mover_that_slept_does_nothing_more),
     alone!(control_plane::components_come_back),
-    // Failed once at the end of a whole run: no event with the driver's words within a minute. Why is not known yet.
-    later!(alone!(control_plane::a_driver_fails_on_demand)),
-    later!(alone!(weather::a_refused_clone_is_told_at_once)),
-    later!(alone!(weather::a_slow_resync_is_not_waited_for)),
-    later!(alone!(weather::the_api_server_restarts)),
-    later!(alone!(weather::the_controller_manager_is_away)),
-    later!(alone!(weather::the_driver_heals)),
-    later!(alone!(weather::the_webhooks_are_down)),
+    alone!(control_plane::a_driver_fails_on_demand),
+    alone!(weather::a_refused_clone_is_told_at_once),
+    alone!(weather::a_slow_resync_is_not_waited_for),
+    alone!(weather::the_api_server_restarts),
+    alone!(weather::the_controller_manager_is_away),
+    alone!(weather::the_driver_heals),
+    alone!(weather::the_webhooks_are_down),
 ];
 
 /// The exit code of a program that a Ctrl-C ended.
@@ -178,7 +169,7 @@ fn main() -> Result<ExitCode> {
 fn perform(args: &Arguments, stage: &Arc<Stage>, runtime: &Handle) -> Conclusion {
     let trials = TRIALS.iter().map(|row| {
         let (stage, runtime) = (stage.clone(), runtime.clone());
-        Trial::test(row.name, move || runtime.block_on(stage.play(row))).with_ignored_flag(row.later)
+        Trial::test(row.name, move || runtime.block_on(stage.play(row)))
     });
     libtest_mimic::run(args, trials.collect())
 }

@@ -179,9 +179,6 @@ pub async fn a_mover_that_slept_does_nothing_more(lab: &Lab) -> Result<()> {
 
 /// 9. With nothing but the tool: a dead mover's Lease is waited out, then the move is taken over.
 pub async fn a_dead_mover_is_waited_out(lab: &Lab) -> Result<()> {
-    if !exhaustive() {
-        return Ok(());
-    }
     let scene = Scene::new(lab).await?;
     let mut dead = asleep(lab, &scene, "", When::Nth(1), scene.kind("POST source persistentvolumeclaims")).await?.context("nobody slept")?;
     dead.child.kill().await?;

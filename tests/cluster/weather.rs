@@ -14,6 +14,9 @@ use crate::tool::{Answer, Tool};
 /// As long as something is kept away. Reconnecting, backing off and waiting show within it.
 const AWAY: Duration = Duration::from_secs(8);
 
+/// As long as nobody binds claims: longer than a wait goes without looking again.
+const UNMANAGED: Duration = Duration::from_secs(30);
+
 /// A running machine of two disks and a move of it under way: its source is fenced.
 async fn under_way(lab: &Lab, prefix: &str, flags: &str) -> Result<(Machine, String, Child, Tool)> {
     let (source, target) = lab.namespaces(prefix).await?;
@@ -55,7 +58,7 @@ pub async fn the_controller_manager_is_away(lab: &Lab) -> Result<()> {
     let (machine, target, child, _) = under_way(lab, "unmanaged", "").await?;
     let manager = lab.component("kube-controller-manager")?;
     manager.stop();
-    tokio::time::sleep(AWAY).await;
+    tokio::time::sleep(UNMANAGED).await;
     manager.start().await?;
     ends(child, 0).await?;
     arrived(lab, &machine, &target).await
