@@ -10,6 +10,7 @@ use vmmove::cluster::connect;
 use vmmove::engine::clock::{System, SystemRng};
 use vmmove::exit::Code;
 use vmmove::model::failure::Failure;
+use vmmove::output::log;
 use vmmove::verbs::args::help;
 use vmmove::verbs::completion::protocol;
 use vmmove::verbs::{Cli, Context};
@@ -38,11 +39,15 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli, io: Io, prefix: String, program: String) -> Code {
     let local = cli.verb.is_local();
+    let clock = Arc::new(System::new());
+    if let Some(listener) = log::listener(cli.connection.verbosity.unwrap_or_default(), clock.clone(), std::io::stderr) {
+        let _ = tracing::subscriber::set_global_default(listener); // Nobody listens before this.
+    }
     let mut cx = Context {
         connection: cli.connection.clone(),
         connector: Arc::new(|ask| Box::pin(async move { connect(&ask).await })),
         io,
-        clock: Arc::new(System::new()),
+        clock,
         rng: Arc::new(SystemRng),
         prefix,
         program,

@@ -163,7 +163,6 @@ impl Cluster {
         let response = self.0.client.send(call.request::<Body>()?).await.map_err(unreached)?;
         let (head, body) = response.into_parts();
         let body = body.collect_bytes().await.map_err(unreached)?;
-        tracing::debug!(method = %call.method, path = call.path, status = head.status.as_u16(), "request");
         if !head.status.is_success() {
             return Err(ApiError::of_answer(head.status, &body, retry_after(&head.headers)));
         }

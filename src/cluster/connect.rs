@@ -71,9 +71,10 @@ async fn open(ask: &Connect, around: &Surroundings, clock: Arc<dyn Clock>) -> Re
     let server = address(&config.cluster_url);
     let plugin = config.auth_info.exec.clone();
     // A credential plugin may ask its user for a password: minutes, on a thread of its own.
+    let timer = clock.clone();
     let client = tokio::task::spawn_blocking(move || {
         let _ = rustls::crypto::ring::default_provider().install_default(); // Already there when connecting to a second cluster.
-        stack::client(&config)
+        stack::client(&config, &timer)
     });
     match client.await {
         Ok(Ok(client)) => Ok(Cluster::new(client, server, ask.request_timeout, clock)),

@@ -1,6 +1,7 @@
 //! The layers between a request and the wire, built by hand: the kube crate's own stack leaves TCP_NODELAY off (40 ms for the
 //! first request of each connection) and repeats writes.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
@@ -13,6 +14,9 @@ use kube::client::{Body, Client, ConfigExt};
 use kube::{Config, Error};
 use tower::{BoxError, ServiceBuilder};
 use tower_http::decompression::DecompressionLayer;
+
+use super::log::Tell;
+use crate::engine::clock::Clock;
 
 /// How long a connection may take to be accepted, as in client-go's default transport.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -27,22 +31,22 @@ pub(super) fn plain() -> HttpConnector {
     connector
 }
 
-/// A client for a configuration. Runs a credential plugin, if there is one, and so may block.
-pub(super) fn client(config: &Config) -> Result<Client, Error> {
+/// A client for a configuration; the clock times its requests. Runs a credential plugin, if there is one, and so may block.
+pub(super) fn client(config: &Config, clock: &Arc<dyn Clock>) -> Result<Client, Error> {
     // The plugin runs for the token; only one that gave none is run again, for the certificate of the TLS layer.
     let auth = config.auth_layer()?;
     let tls = if auth.is_some() { without_plugin(config) } else { config.clone() };
-    let Some(proxy) = config.proxy_url.clone() else { return over(config, auth, tls.rustls_https_connector_with_connector(plain())?) };
+    let Some(proxy) = config.proxy_url.clone() else { return over(config, clock, auth, tls.rustls_https_connector_with_connector(plain())?) };
     match proxy.scheme_str() {
-        Some("socks5" | "socks5h") => over(config, auth, tls.rustls_https_connector_with_connector(SocksV5::new(proxy, plain()))?),
+        Some("socks5" | "socks5h") => over(config, clock, auth, tls.rustls_https_connector_with_connector(SocksV5::new(proxy, plain()))?),
         Some("http") => {
             let tunnel = with_credentials(Tunnel::new(proxy.clone(), plain()), &proxy);
-            over(config, auth, tls.rustls_https_connector_with_connector(tunnel)?)
+            over(config, clock, auth, tls.rustls_https_connector_with_connector(tunnel)?)
         }
         Some("https") => {
             let secure = without_plugin(config).rustls_https_connector_with_connector(plain())?;
             let tunnel = with_credentials(Tunnel::new(proxy.clone(), secure), &proxy);
-            over(config, auth, tls.rustls_https_connector_with_connector(tunnel)?)
+            over(config, clock, auth, tls.rustls_https_connector_with_connector(tunnel)?)
         }
         _ => Err(Error::ProxyProtocolUnsupported { proxy_url: Box::new(proxy) }),
     }
@@ -54,7 +58,7 @@ fn without_plugin(config: &Config) -> Config {
     config
 }
 
-fn over<C>(config: &Config, auth: Option<AuthLayer>, https: C) -> Result<Client, Error>
+fn over<C>(config: &Config, clock: &Arc<dyn Clock>, auth: Option<AuthLayer>, https: C) -> Result<Client, Error>
 where
     C: Connector + Clone + Send + Sync + 'static,
 {
@@ -63,6 +67,7 @@ where
         .layer(DecompressionLayer::new().gzip(!config.disable_compression))
         .option_layer(auth)
         .layer(config.extra_headers_layer()?)
+        .layer(Tell(clock.clone()))
         .map_err(BoxError::from)
         .service(Hyper::builder(TokioExecutor::new()).build::<_, Body>(https));
     Ok(Client::new(service, config.default_namespace.clone()))

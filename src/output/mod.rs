@@ -16,6 +16,7 @@ pub mod format;
 pub mod json;
 pub mod jsonpath;
 pub mod lines;
+pub mod log;
 pub mod name;
 pub mod picker;
 pub mod progress;

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 
 mod failures;
+mod logging;
 mod pages;
 
 use std::io::{self, Write};

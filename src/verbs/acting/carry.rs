@@ -10,7 +10,7 @@ use super::freezing::{self, Freezing};
 use super::holding::{Held, failure};
 use super::passes::{Pass, Way};
 use super::signals::{INTERRUPT, Signals};
-use super::telling::Telling;
+use super::telling::{Look, Telling};
 use crate::engine::cancel::Cancel;
 use crate::engine::clock::{Clock, Rng};
 use crate::engine::run::{self, Engine, GroupEnd, Settings, Summary};
@@ -71,7 +71,8 @@ pub async fn carry(cx: &mut Context, held: Held, task: Task) -> Result<Code, Fai
         signal: Cell::new(None),
         paused: Cell::new(false),
     };
-    let ended = run.to_its_end(&Telling::new(&mut cx.io, &*clock, task.events), signals).await;
+    let look = if task.events { Look::Events } else { Look::suited(&cx.io, cx.connection.verbosity.unwrap_or_default()) };
+    let ended = run.to_its_end(&Telling::new(&mut cx.io, &*clock, look), signals).await;
     let signal = run.signal.get();
     if let Err(Left::AtOnce) = &ended {
         return Err(left_at_once(&held, &commands));

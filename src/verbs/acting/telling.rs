@@ -8,22 +8,37 @@ use crate::model::event::{Event, Observer};
 use crate::output::colour::Paint;
 use crate::output::events::Events;
 use crate::output::lines::Lines;
+use crate::output::log;
 use crate::output::progress::Live;
+
+/// What it looks like.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Look {
+    /// One event per line, as JSON.
+    Events,
+    Lines,
+    /// Drawn over and over on a terminal.
+    Live,
+}
+
+impl Look {
+    /// What suits a terminal, unless `-v` writes to it as well: its lines would tear the drawing.
+    pub fn suited(io: &Io, verbosity: u8) -> Self {
+        if io.stderr_is_terminal && !log::shows_anything(verbosity) { Self::Live } else { Self::Lines }
+    }
+}
 
 /// One observer that the engine and those beside it tell.
 pub struct Telling<'a>(RefCell<Box<dyn Observer + 'a>>);
 
 impl<'a> Telling<'a> {
-    /// On these streams; `events` asks for JSON.
-    pub fn new(io: &'a mut Io, clock: &'a dyn Clock, events: bool) -> Self {
+    pub fn new(io: &'a mut Io, clock: &'a dyn Clock, look: Look) -> Self {
         let paint = Paint::for_stream(io.stderr_is_terminal, io.env);
         let (out, err) = (&mut io.stdout, &mut io.stderr);
-        Self(RefCell::new(if events {
-            Box::new(Events::new(out, clock))
-        } else if io.stderr_is_terminal {
-            Box::new(Live::new(out, err, paint))
-        } else {
-            Box::new(Lines::new(out, err, paint))
+        Self(RefCell::new(match look {
+            Look::Events => Box::new(Events::new(out, clock)),
+            Look::Lines => Box::new(Lines::new(out, err, paint)),
+            Look::Live => Box::new(Live::new(out, err, paint)),
         }))
     }
 

@@ -67,8 +67,9 @@ pub struct Connection {
     /// Taken as kubectl takes it; nothing is cached
     #[arg(long, global = true, value_name = "FOLDER", value_hint = clap::ValueHint::DirPath)]
     pub cache_dir: Option<PathBuf>,
-    /// How much to log to standard error, 0 to 9; bodies and tokens are never logged
-    #[arg(short, long = "v", global = true, value_name = "LEVEL", value_parser = clap::value_parser!(u8).range(0..=9))]
+    /// How much to log to standard error, 0 to 9: from 4 what is tried again, from 6 each request, from 7 its headers; bodies, tokens and
+    /// Secrets are never logged
+    #[arg(short, long = "v", global = true, value_name = "LEVEL")]
     pub verbosity: Option<u8>,
 }
 
