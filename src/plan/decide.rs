@@ -120,7 +120,7 @@ fn power(vm: Vm, instance: Option<Vmi>, start: StartPolicy) -> Power {
 fn disk_plan(disk: &Disk, target: &Place, ask: &MoveRequest, findings: &mut Vec<Finding>) -> Option<DiskPlan> {
     // A disk without a claim has its own blocking finding.
     let claim = disk.claim()?;
-    let class = target_class(ask, claim.class());
+    let class = target_class(ask, claim);
     let candidate = Candidate { seen: disk.machine.seen, target, claim, volume: disk.persistent_volume(), class };
     let chosen = match choose(disk, &candidate, ask) {
         Ok(chosen) => chosen,

@@ -1,5 +1,7 @@
 //! Whether a plan still holds: what it was decided about against what is there now. What changed since is a finding.
 
+use std::collections::BTreeMap;
+
 use super::document::{DiskPlan, MachinePlan, PlanSpec};
 use super::request::MoveRequest;
 use crate::model::finding::Finding;
@@ -10,7 +12,6 @@ use crate::model::names::{End, ObjectRef};
 /// The request that leads to a plan's own decisions.
 pub fn request(plan: &PlanSpec) -> MoveRequest {
     let disks = || plan.machines.iter().flat_map(|machine| &machine.disks);
-    let changed = |disk: &&DiskPlan| disk.class != disk.target_class;
     MoveRequest {
         machines: plan.machines.iter().map(|machine| machine.name.clone()).collect(),
         target_namespace: plan.target.namespace.clone(),
@@ -18,9 +19,9 @@ pub fn request(plan: &PlanSpec) -> MoveRequest {
         options: plan.options.clone(),
         strategy: None,
         claim_strategies: disks().map(|disk| (disk.claim.clone(), disk.strategy)).collect(),
-        // Only a choice for all disks gives a class to one that has none.
-        storage_class: disks().filter(changed).find(|disk| disk.class.is_none()).and_then(|disk| disk.target_class.clone()),
-        class_map: disks().filter_map(|disk| Some((disk.class.clone()?, disk.target_class.clone()?))).collect(),
+        storage_class: None,
+        claim_classes: disks().filter_map(|disk| Some((disk.claim.clone(), disk.target_class.clone()?))).collect(),
+        class_map: BTreeMap::new(),
         rename: plan.machines.iter().filter(|machine| machine.name != machine.target).map(|m| (m.name.clone(), m.target.clone())).collect(),
         network_map: plan.networks.clone(),
         force: plan.force,

@@ -71,7 +71,11 @@ pub struct ListedMachine {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ListedDisk {
     pub claim: String,
-    pub strategy: Strategy,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strategy: Option<Strategy>,
+    /// The target's storage class for this disk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storage_class: Option<String>,
 }
 
 fn is_default(options: &Options) -> bool {
@@ -89,15 +93,16 @@ impl MoveList {
     /// What the list asks for. Flags are laid over it.
     pub fn request(&self) -> MoveRequest {
         let spec = &self.spec;
-        let disks = spec.machines.iter().flat_map(|machine| &machine.disks);
+        let disks = || spec.machines.iter().flat_map(|machine| &machine.disks);
         MoveRequest {
             machines: spec.machines.iter().map(|machine| machine.name.clone()).collect(),
             target_namespace: spec.target.clone().unwrap_or_default(),
             create_namespace: spec.create_namespace,
             options: spec.options.clone(),
             strategy: spec.strategy,
-            claim_strategies: disks.map(|disk| (disk.claim.clone(), disk.strategy)).collect(),
+            claim_strategies: disks().filter_map(|disk| Some((disk.claim.clone(), disk.strategy?))).collect(),
             storage_class: spec.storage_class.clone(),
+            claim_classes: disks().filter_map(|disk| Some((disk.claim.clone(), disk.storage_class.clone()?))).collect(),
             class_map: spec.map_storage_class.clone(),
             rename: spec.machines.iter().filter_map(|machine| Some((machine.name.clone(), machine.rename.clone()?))).collect(),
             network_map: spec.map_network.clone(),
@@ -139,7 +144,8 @@ const MIDDLE: &str = "  \
   #   rename: NEW              # its name in the target
   #   disks:
   #   - claim: CLAIM
-  #     strategy: Rebind
+  #     strategy: Rebind       # how this disk travels
+  #     storageClass: fast     # the target's class for this disk
   ## What there is:
 ";
 
@@ -155,14 +161,17 @@ mod tests {
         let list: MoveList = serde_json::from_value(json!({
             "apiVersion": API_VERSION, "kind": "MoveList",
             "spec": {"source": "shop", "target": "prod", "options": {"parallel": 2}, "mapStorageClass": {"fast": "slow"}, "machines": [
-                {"name": "db-1", "rename": "db-2", "disks": [{"claim": "db-1-data", "strategy": "CdiClone"}]}, {"name": "web-1"},
+                {"name": "db-1", "rename": "db-2", "disks": [
+                    {"claim": "db-1-data", "strategy": "CdiClone"}, {"claim": "db-1-log", "storageClass": "cheap"},
+                ]}, {"name": "web-1"},
             ]},
         }))
         .unwrap();
         let request = list.request();
         assert_eq!((request.machines, request.target_namespace), (vec!["db-1".to_owned(), "web-1".to_owned()], "prod".to_owned()));
         assert_eq!(request.options, Options { parallel: 2, ..Options::default() });
-        assert_eq!(request.claim_strategies["db-1-data"], Strategy::CdiClone);
+        assert_eq!(request.claim_strategies, [("db-1-data".to_owned(), Strategy::CdiClone)].into());
+        assert_eq!(request.claim_classes, [("db-1-log".to_owned(), "cheap".to_owned())].into());
         assert_eq!((request.rename["db-1"].as_str(), request.class_map["fast"].as_str()), ("db-2", "slow"));
     }
 

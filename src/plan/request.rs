@@ -129,6 +129,8 @@ pub struct MoveRequest {
     pub claim_strategies: BTreeMap<String, Strategy>,
     /// The target's storage class for all disks.
     pub storage_class: Option<String>,
+    /// The target's storage class for one claim, by its name in the source.
+    pub claim_classes: BTreeMap<String, String>,
     /// The target's storage class for disks that are on another one.
     pub class_map: BTreeMap<String, String>,
     /// Names in the target, by names in the source.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::Check;
 use super::disks::{Disk, disks, each_disk};
 use super::machines::nearest;
+use crate::model::disk::Claim;
 use crate::model::finding::{Finding, Severity};
 use crate::model::inventory::Inventory;
 use crate::model::kind;
@@ -15,14 +16,15 @@ pub const CHECKS: &[Check] = &[
     Check { code: "S016", title: "the target has every class", run: |seen, ask| each_disk(seen, ask, class_missing) },
     Check { code: "S017", title: "the target has every driver", run: |seen, ask| each_disk(seen, ask, driver_missing) },
     Check { code: "S018", title: "classes that bind on first use", run: |seen, ask| each_disk(seen, ask, binds_late) },
-    Check { code: "S019", title: "choices of strategy name disks of the machines", run: stray_strategies },
+    Check { code: "S019", title: "choices for one disk name disks of the machines", run: stray_claims },
     Check { code: "S020", title: "choices of class name classes of the disks", run: stray_classes },
 ];
 
-/// The class a disk gets in the target: the one its own is mapped to, else the one for all, else its own.
-pub fn target_class<'a>(ask: &'a MoveRequest, class: Option<&'a str>) -> Option<&'a str> {
-    let mapped = class.and_then(|class| ask.class_map.get(class));
-    mapped.or(ask.storage_class.as_ref()).map(String::as_str).or(class)
+/// The class a disk gets in the target: the one for this claim, else the one its own is mapped to, else the one for all, else its own.
+pub fn target_class<'a>(ask: &'a MoveRequest, claim: Claim<'a>) -> Option<&'a str> {
+    let own = claim.class();
+    let mapped = own.and_then(|class| ask.class_map.get(class));
+    ask.claim_classes.get(claim.0.name()).or(mapped).or(ask.storage_class.as_ref()).map(String::as_str).or(own)
 }
 
 /// The class of a volume that binds only when a pod uses it (`WaitForFirstConsumer`).
@@ -32,13 +34,13 @@ pub fn binds_on_first_use(class: &Manifest) -> bool {
 
 fn class_missing(disk: &Disk, ask: &MoveRequest) -> Option<Finding> {
     let target = disk.machine.seen.target.as_ref()?;
-    let own = disk.claim()?.class();
-    let class = target_class(ask, own)?;
+    let claim = disk.claim()?;
+    let class = target_class(ask, claim)?;
     let classes = &target.cluster.objects;
     if !classes.is_listed(kind::STORAGE_CLASS) || classes.get(kind::STORAGE_CLASS, class).is_some() {
         return None;
     }
-    let only_handed_over = ask.options.volumes == Volumes::Move && own == Some(class);
+    let only_handed_over = ask.options.volumes == Volumes::Move && claim.class() == Some(class);
     let severity = if only_handed_over { Severity::Warning } else { Severity::Blocking };
     let finding = Finding::new(severity, "S016", disk.reference(), format!("there is no storage class {class} in the target"));
     Some(match nearest(class, classes.all(kind::STORAGE_CLASS).map(Manifest::name)) {
@@ -50,7 +52,7 @@ fn class_missing(disk: &Disk, ask: &MoveRequest) -> Option<Finding> {
 /// A driver need not register itself, so its absence is no proof (kubernetes/api `storage/v1` CSIDriver).
 fn driver_missing(disk: &Disk, ask: &MoveRequest) -> Option<Finding> {
     let objects = &disk.machine.seen.target.as_ref()?.cluster.objects;
-    let class = target_class(ask, disk.claim()?.class())?;
+    let class = target_class(ask, disk.claim()?)?;
     let driver = objects.get(kind::STORAGE_CLASS, class)?.text("/provisioner").filter(|driver| !driver.starts_with("kubernetes.io/"))?;
     (objects.is_listed(kind::CSI_DRIVER) && objects.get(kind::CSI_DRIVER, driver).is_none()).then(|| {
         Finding::warning("S017", disk.reference(), format!("driver {driver} of class {class} is not registered in the target"))
@@ -59,7 +61,7 @@ fn driver_missing(disk: &Disk, ask: &MoveRequest) -> Option<Finding> {
 }
 
 fn binds_late(disk: &Disk, ask: &MoveRequest) -> Option<Finding> {
-    let class = target_class(ask, disk.claim()?.class())?;
+    let class = target_class(ask, disk.claim()?)?;
     let object = disk.machine.seen.target.as_ref()?.cluster.objects.get(kind::STORAGE_CLASS, class)?;
     binds_on_first_use(object).then(|| {
         Finding::info(
@@ -72,15 +74,17 @@ fn binds_late(disk: &Disk, ask: &MoveRequest) -> Option<Finding> {
     })
 }
 
-fn stray_strategies(seen: &Inventory, ask: &MoveRequest) -> Vec<Finding> {
+fn stray_claims(seen: &Inventory, ask: &MoveRequest) -> Vec<Finding> {
     let known: BTreeSet<&str> = disks(seen, ask).map(|disk| disk.name).collect();
-    let stray = ask.claim_strategies.keys().filter(|claim| !known.contains(claim.as_str()));
+    let strategies = ask.claim_strategies.keys().map(|claim| ("the choice of a strategy", claim));
+    let classes = ask.claim_classes.keys().map(|claim| ("the choice of a storage class", claim));
+    let stray = strategies.chain(classes).filter(|(_, claim)| !known.contains(claim.as_str()));
     stray
-        .map(|claim| {
+        .map(|(choice, claim)| {
             let finding = Finding::blocking(
                 "S019",
                 seen.source.reference(kind::CLAIM, claim),
-                format!("--strategy speaks of \"{claim}\", which is no disk of the chosen machines"),
+                format!("{choice} speaks of \"{claim}\", which is no disk of the chosen machines"),
             );
             match nearest(claim, known.iter().copied()) {
                 Some(near) => finding.hint(format!("did you mean \"{near}\"?")),
@@ -132,19 +136,24 @@ mod tests {
     }
 
     #[test]
-    fn a_map_of_classes_wins_over_the_class_for_all() {
-        let both = MoveRequest { storage_class: Some("all".into()), class_map: [("fast".to_owned(), "mapped".to_owned())].into(), ..ask(&[]) };
-        assert_eq!(
-            (target_class(&both, Some("fast")), target_class(&both, Some("slow")), target_class(&ask(&[]), Some("fast"))),
-            (Some("mapped"), Some("all"), Some("fast"))
-        );
+    fn the_closest_choice_of_a_class_wins() {
+        let text = str::to_owned;
+        let mut wish = MoveRequest { storage_class: Some(text("all")), class_map: [(text("fast"), text("mapped"))].into(), ..ask(&[]) };
+        wish.claim_classes.insert(text("log"), text("cheap"));
+        let (data, log, mut slow) = (claim("data", 20), claim("log", 20), claim("slow", 20));
+        slow.set("/spec/storageClassName", "slow".into());
+        let of = |wish: &MoveRequest, claim: &Manifest| target_class(wish, Claim(claim)).map(str::to_owned);
+        assert_eq!([&log, &data, &slow].map(|claim| of(&wish, claim).unwrap_or_default()), ["cheap", "mapped", "all"]);
+        assert_eq!(of(&ask(&[]), &data).as_deref(), Some("fast"));
     }
 
     #[test]
     fn choices_that_fit_nothing_are_told() {
         let mut stray = ask(&["db-1"]);
         stray.claim_strategies.insert("dta".to_owned(), crate::plan::request::Strategy::Rebind);
+        stray.claim_classes.insert("lgo".to_owned(), "fast".to_owned());
         stray.class_map.insert("slow".to_owned(), "fast".to_owned());
-        assert_eq!(severities(plain(), &stray), [("S019".to_owned(), Severity::Blocking), ("S020".to_owned(), Severity::Warning)]);
+        let blocking = || ("S019".to_owned(), Severity::Blocking);
+        assert_eq!(severities(plain(), &stray), [blocking(), blocking(), ("S020".to_owned(), Severity::Warning)]);
     }
 }

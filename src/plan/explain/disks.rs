@@ -116,8 +116,8 @@ pub const TEXTS: &[Text] = &[
     },
     Text {
         topic: "S019",
-        title: "a strategy is chosen for a disk that is not there",
-        text: "--strategy CLAIM=NAME, or the move list, names a claim that none of the chosen machines has. It is refused rather than \
+        title: "something is chosen for a disk that is not there",
+        text: "--strategy CLAIM=NAME, or a disk of the move list, names a claim that none of the chosen machines has. It is refused rather than \
                ignored, because a mistyped name would let the disk travel in a way that you did not want.",
     },
     Text {

@@ -45,5 +45,6 @@ pub const FIELDS: &[Field] = &[
     may("MoveList.spec.machines.rename", Text, "The name in the target; absent: the same."),
     may("MoveList.spec.machines.disks", List, "What is to be special about its disks."),
     must("MoveList.spec.machines.disks.claim", Text, "The claim in the source."),
-    must("MoveList.spec.machines.disks.strategy", OneOf(STRATEGIES), "How this disk travels."),
+    may("MoveList.spec.machines.disks.strategy", OneOf(STRATEGIES), "How this disk travels."),
+    may("MoveList.spec.machines.disks.storageClass", Text, "The target's storage class for this disk; it wins over those for all disks."),
 ];

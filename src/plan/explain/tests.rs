@@ -131,7 +131,7 @@ fn every_field_of_a_plan_is_documented_and_no_other() {
 fn every_field_of_a_move_list_is_documented_and_no_other() {
     let pairs = || [("a".to_owned(), "b".to_owned())].into();
     let options = full_plan().spec.options;
-    let disks = vec![ListedDisk { claim: "c".into(), strategy: Strategy::Rebind }];
+    let disks = vec![ListedDisk { claim: "c".into(), strategy: Some(Strategy::Rebind), storage_class: Some("fast".into()) }];
     let mut list = MoveList::of("shop", Some("prod"), &[]);
     list.spec = MoveListSpec {
         create_namespace: true,

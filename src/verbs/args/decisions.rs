@@ -149,6 +149,7 @@ impl Decisions {
             strategy: forced.or(base.strategy),
             claim_strategies: of_document.chain(per_claim).collect(),
             storage_class: self.storage_class.clone().or(base.storage_class),
+            claim_classes: base.claim_classes.into_iter().filter(|_| self.storage_class.is_none()).collect(),
             class_map: class_map.chain(self.map_storage_class.iter().cloned()).collect(),
             rename: base.rename.into_iter().chain(self.rename.iter().cloned()).collect(),
             network_map: base.network_map.into_iter().chain(self.map_network.iter().cloned()).collect(),
@@ -253,11 +254,10 @@ mod tests {
             },
             strategy: Some(Strategy::Rebind),
             claim_strategies: [("db-data".to_owned(), Strategy::CdiClone)].into(),
-            storage_class: None,
             class_map: pairs("fast", "slow"),
             rename: pairs("db-1", "db-2"),
             network_map: pairs("a", "b"),
-            force: false,
+            ..MoveRequest::default()
         };
         assert_eq!(request, expected);
     }
@@ -276,14 +276,16 @@ mod tests {
             target_namespace: text("prod"),
             options: Options { volumes: Volumes::Move, parallel: 7, ..Options::default() },
             claim_strategies: [(text("db-data"), Strategy::CdiClone)].into(),
+            claim_classes: [(text("db-data"), text("cheap"))].into(),
             rename: [(text("a"), text("b")), (text("c"), text("d"))].into(),
             ..MoveRequest::default()
         };
         let request = typed("--volumes copy --rename a=z").over(document.clone()).unwrap();
         assert_eq!((request.target_namespace.as_str(), request.options.volumes, request.options.parallel), ("prod", Volumes::Copy, 7));
         assert_eq!(request.rename, [(text("a"), text("z")), (text("c"), text("d"))].into());
-        assert_eq!(request.claim_strategies.len(), 1);
-        assert!(typed("--to other --strategy Rebind").over(document).unwrap().claim_strategies.is_empty());
+        assert_eq!((request.claim_strategies.len(), request.claim_classes.len()), (1, 1));
+        let all = typed("--to other --strategy Rebind --storage-class fast").over(document).unwrap();
+        assert!(all.claim_strategies.is_empty() && all.claim_classes.is_empty());
     }
 
     #[test]

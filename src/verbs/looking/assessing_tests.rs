@@ -201,7 +201,8 @@ async fn without_a_terminal_there_is_a_template_to_fill_in() {
       #   rename: NEW              # its name in the target
       #   disks:
       #   - claim: CLAIM
-      #     strategy: Rebind
+      #     strategy: Rebind       # how this disk travels
+      #     storageClass: fast     # the target's class for this disk
       ## What there is:
       # - name: "db-1"
       # - name: "web-1"
