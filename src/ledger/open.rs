@@ -7,7 +7,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use super::chain::{Chain, is_closed};
 use super::config_map::plan_name;
 use super::{Header, Kept, LABEL_LEDGER, Opened, config_map_ref, damaged, described, object_name, pack};
-use crate::cluster::{ApiError, Cluster, Dry, Guard, Propagation};
+use crate::cluster::{ApiError, Cluster, Dry, Guard, Propagation, Reason};
 use crate::model::failure::Failure;
 use crate::model::journal::Entry;
 use crate::model::kind;
@@ -97,11 +97,15 @@ pub struct Found {
     pub unreadable: Vec<Failure>,
 }
 
-/// Lists the moves whose source is this namespace, or any. Needs the right to list ConfigMaps.
+/// Lists the moves whose source is this namespace, or any. Needs the right to list ConfigMaps, which carrying a move by its name does not.
 pub async fn list(cluster: &Cluster, namespace: Option<&str>) -> Result<Found, Failure> {
     let selector = format!("{LABEL_LEDGER}=move");
     let mut found = Found::default();
-    for manifest in cluster.list(kind::CONFIG_MAP, namespace, Some(&selector)).await? {
+    let unlisted = |error: ApiError| match error.reason {
+        Reason::Forbidden => Failure::from(error).hint("name the move: that needs no right to list ConfigMaps"),
+        _ => error.into(),
+    };
+    for manifest in cluster.list(kind::CONFIG_MAP, namespace, Some(&selector)).await.map_err(unlisted)? {
         match header_of(&manifest, manifest.namespace().unwrap_or_default()) {
             Ok(header) => found.headers.push(header),
             Err(failure) => found.unreadable.push(failure),

@@ -148,6 +148,8 @@ const ROWS: &[Row] = &[
     part(Target, (SUBRESOURCES, "virtualmachines", "start"), &["update"], Must, starts_manual, "start machines of run strategy Manual"),
     // Saying and seeing more.
     row(Source, kind::EVENT, &["create"], May, always, "tell on the virtual machine who is moving it"),
+    row(Source, kind::CONFIG_MAP, &["list", "watch"], May, always, "find moves that are not named, and notice at once what others ask of one"),
+    row(Source, kind::LEASE, &["watch"], May, always, "notice at once that nobody carries a move any more"),
     row(Source, kind::ATTACHMENT, &["watch"], May, has_disks, "notice at once that disks are detached from their nodes"),
     // Cleanup.
     row(Source, kind::VM, &["delete"], Cleanup, always, "remove the source's machines after the move"),

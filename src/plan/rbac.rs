@@ -126,6 +126,7 @@ mod tests {
         assert!(grants(&roles, "target-optional", "resourcequotas", "list") && !grants(&roles, "target", "resourcequotas", "list"));
         assert!(grants(&roles, "cluster-optional", "nodes", "list") && !grants(&roles, "cluster", "nodes", "list"));
         assert!(!grants(&roles, "cluster-optional", "persistentvolumes", "list"), "granted with what is required");
+        assert!(grants(&roles, "source-optional", "configmaps", "list") && !grants(&roles, "source", "configmaps", "list"));
     }
 
     #[test]

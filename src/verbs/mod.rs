@@ -36,6 +36,9 @@ pub mod validate;
 pub mod verify;
 pub mod version;
 
+#[cfg(test)]
+mod status_tests;
+
 /// Move KubeVirt virtual machines: look, decide, act step by step, go back
 #[derive(Debug, Parser)]
 #[command(

@@ -12,6 +12,7 @@ use crate::model::graph::Graph;
 use crate::model::journal::Entry;
 use crate::model::names::MoveId;
 use crate::output::command::CommandPrefix;
+use crate::output::error::warning;
 use crate::plan::checks::machines::nearest;
 use crate::plan::document::Plan;
 use crate::plan::order;
@@ -152,21 +153,37 @@ pub async fn meant(cx: &mut Context, choice: &MoveChoice, place: &Place) -> Resu
             Ok(Meant::Move(Box::new(Found { cluster, opened, file: Some(ledger), user })))
         }
         Place::File(_) => Ok(Meant::Plan(Box::new(plan))),
-        Place::Cluster => match of_plan(&cx.connect().await?, &plan).await? {
-            Some(found) => Ok(Meant::Move(Box::new(found))),
-            None => Ok(Meant::Plan(Box::new(plan))),
-        },
+        Place::Cluster => {
+            let cluster = cx.connect().await?;
+            let namespace = &plan.spec.source.namespace;
+            let headers = listed(&cluster, namespace).await?;
+            if headers.is_none() {
+                cx.io.remark(&warning(&format!(
+                    "you may not list ConfigMaps in namespace {namespace}, so a move that was begun with this plan is not found; if there is one, name it"
+                )));
+            }
+            match begun_with(&cluster, &plan, headers.unwrap_or_default()).await? {
+                Some(found) => Ok(Meant::Move(Box::new(found))),
+                None => Ok(Meant::Plan(Box::new(plan))),
+            }
+        }
     }
 }
 
-/// The move that was begun with a plan and has not been taken back.
+/// The move that was begun with a plan and has not been taken back; none for who may not list moves.
 ///
 /// # Errors
 /// Several were, or the server refuses.
 pub async fn of_plan(cluster: &Cluster, plan: &Plan) -> Result<Option<Found>, Failure> {
+    let headers = listed(cluster, &plan.spec.source.namespace).await?;
+    begun_with(cluster, plan, headers.unwrap_or_default()).await
+}
+
+/// That one of these moves.
+async fn begun_with(cluster: &Cluster, plan: &Plan, headers: Vec<Header>) -> Result<Option<Found>, Failure> {
     let namespace = &plan.spec.source.namespace;
     let mut found = Vec::new();
-    for header in listed(cluster, namespace).await? {
+    for header in headers {
         if header.digest == plan.metadata.digest {
             let opened = ledger::open(cluster, namespace, &header.move_id.0).await?;
             if !is_taken_back(&opened) {
@@ -187,11 +204,11 @@ pub async fn of_plan(cluster: &Cluster, plan: &Plan) -> Result<Option<Found>, Fa
     }
 }
 
-/// The moves of a namespace; none for who may not list them. The fence refuses a second move of a machine all the same.
-async fn listed(cluster: &Cluster, namespace: &str) -> Result<Vec<Header>, Failure> {
+/// The moves of a namespace; `None` for who may not list them. The fence refuses a second move of a machine all the same.
+async fn listed(cluster: &Cluster, namespace: &str) -> Result<Option<Vec<Header>>, Failure> {
     match ledger::list(cluster, Some(namespace)).await {
-        Ok(found) => Ok(found.headers),
-        Err(error) if error.message.contains("(Forbidden)") => Ok(Vec::new()),
+        Ok(found) => Ok(Some(found.headers)),
+        Err(error) if error.message.contains("(Forbidden)") => Ok(None),
         Err(error) => Err(error),
     }
 }

@@ -15,4 +15,4 @@ mod assessing_tests;
 #[cfg(test)]
 mod planning_tests;
 #[cfg(test)]
-mod shop;
+pub(super) mod shop;

@@ -54,7 +54,7 @@ pub fn shop() -> Shop {
     db.0.pointer_mut("/spec/template/spec/volumes").unwrap().as_array_mut().unwrap().push(seed);
     let secret = object(kind::SECRET, "db-1-seed", json!({"data": {"userdata": "aHVudGVyMg=="}}));
     let (data, web) = (claim("db-1-data", 100), claim("web-1", 20));
-    Shop { objects: Vec::new(), special: Vec::new(), denied: Vec::new(), stdin: "" }
+    bare()
         .with(vmi(&db))
         .with(db)
         .with(secret)
@@ -69,6 +69,11 @@ pub fn shop() -> Shop {
         .with(namespace("kube-system"))
         .with(namespace("shop"))
         .with(namespace("prod"))
+}
+
+/// A cluster without anything in it.
+pub fn bare() -> Shop {
+    Shop { objects: Vec::new(), special: Vec::new(), denied: Vec::new(), stdin: "" }
 }
 
 pub fn namespace(name: &str) -> Manifest {
@@ -116,7 +121,7 @@ impl Shop {
         run(cluster, log, stdin, line).await
     }
 
-    fn serve(self) -> (Cluster, Log) {
+    pub fn serve(self) -> (Cluster, Log) {
         cluster(move |seen| self.reply(seen))
     }
 
