@@ -15,7 +15,7 @@ use crate::model::manifest::Manifest;
 use crate::model::names::End;
 use crate::model::patch::PatchOp;
 use crate::model::vm::Vmi;
-use crate::plan::rewrite::fence::{FenceBefore, fence, halted, lift, run_field, without_fence};
+use crate::plan::rewrite::fence::{FenceBefore, fence, halted, lift, lift_but_mark, run_field, without_fence};
 
 pub(super) struct FenceVm<'a> {
     pub machine: &'a str,
@@ -130,17 +130,9 @@ impl Perform for FenceVm<'_> {
         if let Some(waiting) = self.send_off(cx, &vm).await? {
             return Ok(Undo::Waiting(Progress::waiting_for(waiting)));
         }
-        let ops = lift(&vm, &before);
+        let vm = self.start_again(cx, vm, &before).await?;
         let at = cx.reference(End::Source, kind::VM, self.machine);
-        cx.source().cluster.patch(&at, &ops, Dry::No).await.map_err(fault)?;
-        // A Manual machine starts only when told to; every other one follows its strategy.
-        if cx.machine(self.machine)?.power.running && before.value == "Manual" {
-            match cx.source().cluster.put_subresource(&at, "start", &json!({})).await {
-                // It is starting already.
-                Err(error) if error.code == 409 => {}
-                other => other.map_err(fault)?,
-            }
-        }
+        cx.source().cluster.patch(&at, &lift(&vm, &before), Dry::No).await.map_err(fault)?;
         Ok(Undo::Done)
     }
 
@@ -167,6 +159,28 @@ impl FenceVm<'_> {
             cx.source().cluster.patch(&at, &ops, Dry::No).await.map_err(fault)?;
         }
         Ok(Some("the instance that was started under the fence to go".to_owned()))
+    }
+}
+
+impl FenceVm<'_> {
+    /// A machine of strategy Manual starts only when told to; every other one follows its strategy. The mark goes after that: as long as it
+    /// stands, whoever goes back after a crash asks again.
+    async fn start_again(&self, cx: &Cx, vm: Manifest, before: &FenceBefore) -> Result<Manifest, StepError> {
+        if !cx.machine(self.machine)?.power.running || before.value != "Manual" {
+            return Ok(vm);
+        }
+        let at = cx.reference(End::Source, kind::VM, self.machine);
+        let ops = lift_but_mark(&vm, before);
+        if !ops.is_empty() {
+            cx.source().cluster.patch(&at, &ops, Dry::No).await.map_err(fault)?;
+        }
+        match cx.source().cluster.put_subresource(&at, "start", &json!({})).await {
+            // It is starting already.
+            Err(error) if error.code == 409 => {}
+            other => other.map_err(fault)?,
+        }
+        // The start may have left its own trace on the machine.
+        self.vm(cx).await
     }
 }
 

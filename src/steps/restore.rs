@@ -30,6 +30,10 @@ pub fn restore_commands(plan: &PlanSpec) -> Vec<String> {
         commands
             .push("# then lift the fence; a node affinity that the machine had before stands in the journal and must be put back by hand".to_owned());
         commands.push(format!("kubectl patch {} {} -n {source} --type json -p '{lift}'", kind::VM.resource(), machine.name));
+        if machine.power.running && machine.power.value == "Manual" {
+            commands.push("# it was running, and with run strategy Manual it starts only when told to".to_owned());
+            commands.push(format!("virtctl start {} -n {source}", machine.name));
+        }
     }
     commands
 }

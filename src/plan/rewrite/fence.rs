@@ -69,6 +69,15 @@ pub fn lift(vm: &Manifest, before: &FenceBefore) -> Vec<PatchOp> {
     patch(vm, &unfence(vm, before))
 }
 
+/// The first half of [`lift`], for a machine that is to be started before its mark goes: everything but the mark.
+pub fn lift_but_mark(vm: &Manifest, before: &FenceBefore) -> Vec<PatchOp> {
+    let mut marked = unfence(vm, before);
+    if let Some(annotations) = vm.at(ANNOTATIONS) {
+        marked.set(ANNOTATIONS, annotations.clone());
+    }
+    patch(vm, &marked)
+}
+
 /// The machine as it was before the fence.
 pub fn unfence(vm: &Manifest, before: &FenceBefore) -> Manifest {
     let mut was = vm.clone();
