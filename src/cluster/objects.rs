@@ -63,9 +63,9 @@ impl Cluster {
         self.pages(kind, namespace, &[("labelSelector", label_selector.unwrap_or_default())], METADATA_LIST).await
     }
 
-    /// The events about one object, by its UID.
-    pub async fn events_about(&self, namespace: &str, uid: &str) -> Result<Vec<Manifest>, ApiError> {
-        self.pages(kind::EVENT, Some(namespace), &[("fieldSelector", &format!("involvedObject.uid={uid}"))], JSON).await
+    /// The events that a field selector picks, such as `involvedObject.uid=…`: also those about objects that are gone.
+    pub async fn events(&self, namespace: &str, fields: &str) -> Result<Vec<Manifest>, ApiError> {
+        self.pages(kind::EVENT, Some(namespace), &[("fieldSelector", fields)], JSON).await
     }
 
     /// What the server says at a path that is no object, such as `/version`.

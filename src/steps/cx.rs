@@ -1,7 +1,7 @@
 //! What the steps of a move share: both ends, the plan, who carries the move, what earlier steps gave.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,6 +30,8 @@ pub struct Cx {
     pub(super) holder: Holder,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) outputs: RefCell<BTreeMap<StepId, Value>>,
+    /// Steps that were blocked before because a guest was cut off.
+    pub(super) unclean: RefCell<BTreeSet<StepId>>,
     /// When each step was first seen waiting, by the clock.
     pub(super) since: RefCell<BTreeMap<StepId, Duration>>,
 }
@@ -114,11 +116,15 @@ impl Cx {
     /// The last warning about an object, in one line, if the user may read events.
     pub(super) async fn warning_about(&self, end: End, object: &Manifest) -> Option<String> {
         let site = self.sites.at(end);
-        let events = site.cluster.events_about(&site.namespace, object.uid()).await.ok()?;
-        let when = |event: &Manifest| event.text("/lastTimestamp").or_else(|| event.text("/eventTime")).unwrap_or_default().to_owned();
-        let warning = events.iter().filter(|event| event.text("/type") == Some("Warning")).max_by_key(|event| when(event))?;
+        let events = site.cluster.events(&site.namespace, &format!("involvedObject.uid={}", object.uid())).await.ok()?;
+        let warning = latest(events.iter().filter(|event| event.text("/type") == Some("Warning")))?;
         Some(format!("{}: {}", warning.text("/reason").unwrap_or_default(), warning.text("/message").unwrap_or_default()))
     }
+}
+
+/// The event that happened last.
+pub(super) fn latest<'e>(events: impl Iterator<Item = &'e Manifest>) -> Option<&'e Manifest> {
+    events.max_by_key(|event| event.text("/lastTimestamp").or_else(|| event.text("/eventTime")).unwrap_or_default())
 }
 
 /// What a failed request means for a step. A lost race is tried again, for every try looks anew.

@@ -10,6 +10,7 @@ use super::cx::{Cx, fault};
 use super::perform::Perform;
 use super::sites::Sites;
 use super::source::{Mark, taken_over};
+use super::stop_vm::UNCLEAN;
 use super::{
     adopt_disk::AdoptDisk, clone_claim::CloneClaim, clone_disk::CloneDisk, copy_object::CopyObject, create_namespace::CreateNamespace,
     create_vm::CreateVm, fence_vm::FenceVm, own_objects::OwnObjects, release_volume::ReleaseVolume, remove_disk::RemoveDisk, remove_vm::RemoveVm,
@@ -19,7 +20,7 @@ use crate::cluster::{Dry, Topic};
 use crate::engine::clock::Clock;
 use crate::engine::{Hands, Probe, StepError, Undo, Wakes};
 use crate::model::graph::StepId;
-use crate::model::journal::Holder;
+use crate::model::journal::{Entry, Holder};
 use crate::model::kind;
 use crate::model::manifest::escape;
 use crate::model::names::{ANNOTATION_FENCE, End, MoveId};
@@ -110,8 +111,21 @@ impl Hand {
     /// Hands for a plan, carried by this holder under this name.
     pub fn new(sites: Sites, plan: PlanSpec, digest: String, move_id: MoveId, holder: Holder, clock: Arc<dyn Clock>) -> Self {
         let steps = order::steps(&plan).into_iter().map(|step| (step.id(), step)).collect();
-        let cx = Cx { sites, plan, digest, move_id, holder, clock, outputs: RefCell::default(), since: RefCell::default() };
+        let cx =
+            Cx { sites, plan, digest, move_id, holder, clock, outputs: RefCell::default(), unclean: RefCell::default(), since: RefCell::default() };
         Self { cx, steps }
+    }
+
+    /// Takes in what the journal tells of guests that were cut off: by now their instances are gone.
+    pub fn recall<'e>(&self, journal: impl IntoIterator<Item = &'e Entry>) {
+        let mut unclean = self.cx.unclean.borrow_mut();
+        for entry in journal {
+            match entry {
+                Entry::Blocked { step, finding, .. } if finding.code == UNCLEAN => drop(unclean.insert(step.clone())),
+                Entry::Started { step, .. } | Entry::Undone { step, .. } => drop(unclean.remove(step)),
+                _ => {}
+            }
+        }
     }
 
     /// Writes this holder's number on the fences of machines that this move has fenced, so that an earlier holder that wakes up does nothing.

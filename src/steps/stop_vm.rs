@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::cx::{Cx, fault};
+use super::cx::{Cx, fault, latest};
 use super::perform::Perform;
 use super::source::Standing;
 use crate::cluster::Topic;
@@ -20,6 +20,8 @@ use crate::plan::step::Step;
 
 /// What a guest gets on top of its own grace period before the wait is given up.
 const SLACK: Duration = Duration::from_secs(60);
+/// The code of the finding that a guest was cut off.
+pub(super) const UNCLEAN: &str = "E005";
 
 pub(super) struct StopVm<'a> {
     pub machine: &'a str,
@@ -29,6 +31,26 @@ pub(super) struct StopVm<'a> {
 impl StopVm<'_> {
     fn blocked(&self, cx: &Cx, code: &str, message: String, hint: &str) -> StepError {
         StepError::Blocked(Finding::blocking(code, cx.reference(End::Source, kind::VM, self.machine), message).hint(hint))
+    }
+
+    fn unclean(&self, cx: &Cx) -> StepError {
+        let message = format!("the guest of {} did not shut down cleanly, so its disks may hold unwritten data", self.machine);
+        self.blocked(cx, UNCLEAN, message, "go back with 'kubectl vmmove rollback', or plan again with --accept-unclean")
+    }
+
+    /// Whether the guest is known to have been cut off, though its instance is gone.
+    ///
+    /// An instance shows that it ended as Failed until its pods are gone (kubevirt/kubevirt 1.8 `pkg/virt-controller/watch/vmi/lifecycle.go`,
+    /// allPodsDeleted): seconds, which a look can miss while a watch is broken or nobody carries the move. What stays is an event, which
+    /// virt-handler writes for either end (`pkg/virt-handler/vm.go`, recordPhaseChangeEvent) and the server keeps for an hour, and what an
+    /// earlier look wrote into the journal. Not known is an end that only virt-controller saw, because the pod was gone first: it writes no event.
+    async fn was_cut_off(&self, cx: &Cx) -> Result<bool, StepError> {
+        if cx.unclean.borrow().contains(&self.step.id()) {
+            return Ok(true);
+        }
+        let fields = format!("involvedObject.kind={},involvedObject.name={},reason=Stopped", kind::VMI.kind, self.machine);
+        let ends = cx.source().cluster.events(&cx.source().namespace, &fields).await.map_err(fault)?;
+        Ok(latest(ends.iter()).is_some_and(|end| end.text("/type") == Some("Warning")))
     }
 
     /// What to do about an instance that is still there.
@@ -75,13 +97,15 @@ impl Perform for StopVm<'_> {
         if let Some(instance) = cx.get(End::Source, kind::VMI, self.machine).await? {
             let ended = Vmi(&instance).is_final();
             if plan.power.running && Vmi(&instance).ended_uncleanly() && !cx.plan.options.accept_unclean {
-                let message = format!("the guest of {} did not shut down cleanly, so its disks may hold unwritten data", self.machine);
-                return Err(self.blocked(cx, "E005", message, "go back with 'kubectl vmmove rollback', or plan again with --accept-unclean"));
+                return Err(self.unclean(cx));
             }
             // A final instance of a machine that did not run stays until cleanup: without it some run strategies start again.
             if !ended || plan.power.running {
                 return self.wait_for_guest(cx, &instance);
             }
+        }
+        if plan.power.running && !cx.plan.options.accept_unclean && self.was_cut_off(cx).await? {
+            return Err(self.unclean(cx));
         }
         let claims: Vec<&str> = plan.disks.iter().map(|disk| disk.claim.as_str()).collect();
         if let Some(pod) = cx.pod_on(End::Source, self.machine, &claims).await? {

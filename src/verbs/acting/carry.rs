@@ -59,6 +59,7 @@ pub async fn carry(cx: &mut Context, held: Held, task: Task) -> Result<Code, Fai
     let graph = order::graph(spec);
     let journal = Freezing::new(&held.ledger, freezing::steps(spec), &held.journal);
     let hand = Hand::new(held.sites.clone(), spec.clone(), digest.clone(), held.id.clone(), held.holder().clone(), clock.clone());
+    hand.recall(held.journal.values().flatten());
     let run = Run {
         held: &held,
         task: &task,
