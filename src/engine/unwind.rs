@@ -114,7 +114,10 @@ impl<H: Hands, L: Ledger> Engine<'_, H, L> {
                 Probe::Ours(_) | Probe::Underway(_) => {}
                 Probe::Stale(why) => return self.remake_from(group, node, &why).await,
                 Probe::Foreign(finding) => return Err(self.block(node, finding).await),
-                Probe::Absent => return Err(self.block(node, drift(node, "that is not so any more")).await),
+                Probe::Absent => {
+                    let finding = drift(node, "that is not so any more", self.has_started(group));
+                    return Err(self.block(node, finding).await);
+                }
             }
         }
         Ok(())
@@ -124,7 +127,7 @@ impl<H: Hands, L: Ledger> Engine<'_, H, L> {
     /// in between. Never across a start: what the target has written since would be lost.
     async fn remake_from(&self, group: &str, first: &Node, why: &str) -> Result<(), Trouble> {
         if self.has_started(group) {
-            return Err(self.block(first, drift(first, &format!("{why}, and it may have been started in the target already"))).await);
+            return Err(self.block(first, drift(first, why, true)).await);
         }
         let later: Vec<&StepId> = self.graph.nodes.iter().skip_while(|node| node.id != first.id).skip(1).map(|node| &node.id).collect();
         let order = next::unwind_order(self.graph, &self.states.borrow(), |node| node.group == group && later.contains(&&node.id));
@@ -143,8 +146,14 @@ impl<H: Hands, L: Ledger> Engine<'_, H, L> {
     }
 }
 
-fn drift(node: &Node, but: &str) -> Finding {
+/// What was done is not so any more. A machine that may have run in the target has written there what going back would lose.
+fn drift(node: &Node, but: &str, started: bool) -> Finding {
     let object = crate::model::names::ObjectRef::cluster(crate::model::names::End::Target, crate::model::kind::VM, &node.group);
-    Finding::blocking("E001", object, format!("{} was {} by this move, but {but}", node.title.object, node.title.done))
-        .hint("somebody changed it behind the move; look at it, then go back with 'kubectl vmmove rollback'")
+    let (ran, back) = if started {
+        (", and it may have been started in the target already", "which says first what the target wrote that would be lost")
+    } else {
+        ("", "which leaves alone what this move did not make")
+    };
+    Finding::blocking("E001", object, format!("{} was {} by this move, but {but}{ran}", node.title.object, node.title.done))
+        .hint(format!("somebody changed it behind the move; nothing more is done; look at it, then go back with 'kubectl vmmove rollback', {back}"))
 }

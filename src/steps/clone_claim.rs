@@ -97,6 +97,7 @@ impl Perform for CloneClaim<'_> {
         let disk = cx.disk(self.machine, self.volume)?;
         let Some(clone) = staging(cx, disk).await? else { return Ok(Undo::Done) };
         if !clone.is_deleting() {
+            cx.original_stands(disk, &clone).await?;
             cx.delete(&clone, End::Source, Propagation::Background).await?;
         }
         Ok(Undo::Waiting(Progress::waiting_for(format!("claim {} to be deleted", clone.name()))))

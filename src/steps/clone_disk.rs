@@ -154,6 +154,7 @@ impl Perform for CloneDisk<'_> {
         let ours = self.marks(cx, disk);
         if let Some(clone) = self.clone(cx, disk).await?.filter(|clone| ours.are_on(clone)) {
             if !clone.is_deleting() {
+                cx.original_stands(disk, &clone).await?;
                 cx.delete(&clone, End::Target, Propagation::Background).await?;
             }
             return Ok(Undo::Waiting(Progress::waiting_for(format!("datavolume {} to be deleted", clone.name()))));
@@ -161,6 +162,7 @@ impl Perform for CloneDisk<'_> {
         // CDI copies our marks onto the claim it makes; one that outlives its DataVolume is ours to delete.
         if let Some(claim) = cx.get(End::Target, kind::CLAIM, &disk.target_claim).await?.filter(|claim| ours.are_on(claim)) {
             if !claim.is_deleting() && claim.owners().next().is_none() {
+                cx.original_stands(disk, &claim).await?;
                 cx.delete(&claim, End::Target, Propagation::Background).await?;
             }
             return Ok(Undo::Waiting(Progress::waiting_for(format!("claim {} of the target to be deleted", claim.name()))));

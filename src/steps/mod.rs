@@ -25,3 +25,6 @@ mod stop_vm;
 mod swap_volume;
 mod verify_vm;
 mod volume;
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,7 @@ use crate::model::journal::Epoch;
 use crate::model::kind;
 use crate::model::manifest::Manifest;
 use crate::model::names::{ANNOTATION_FENCE, End};
+use crate::plan::document::DiskPlan;
 
 /// The fence as it stands in the annotation: which move, which holder, who.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
@@ -68,6 +69,23 @@ impl Cx {
             Standing::Broken(why) => Err(StepError::Stale(format!("virtual machine {machine}: {why}"))),
             Standing::Gone => Err(StepError::Blocked(gone(self, machine))),
         }
+    }
+}
+
+impl Cx {
+    /// Refuses to delete the copy of a disk that the source does not have any more: whoever deleted that left nothing else.
+    pub(super) async fn original_stands(&self, disk: &DiskPlan, copy: &Manifest) -> Result<(), StepError> {
+        let claim = self.get(End::Source, kind::CLAIM, &disk.claim).await?;
+        if claim.is_some_and(|claim| claim.uid() == disk.claim_uid && !claim.is_deleting()) {
+            return Ok(());
+        }
+        let copy = format!("{} {} in namespace {}", copy.kind_name().to_lowercase(), copy.name(), copy.namespace().unwrap_or("-"));
+        let message = format!(
+            "claim {} of the source was deleted during the move, so its copy may be all that is left and is kept: save what you need, delete {copy} \
+             yourself, then go back again",
+            disk.claim
+        );
+        Err(StepError::Blocked(Finding::blocking("E010", self.reference(End::Source, kind::CLAIM, &disk.claim), message)))
     }
 }
 

@@ -58,6 +58,9 @@ impl SwapVolume<'_> {
     async fn drop_copy(&self, cx: &Cx, disk: &DiskPlan, name: &str) -> Result<Undo, StepError> {
         let target =
             cx.get(End::Target, kind::CLAIM, &disk.target_claim).await?.filter(|claim| cx.marks(Role::Target, &disk.claim_uid, None).are_on(claim));
+        if let Some(target) = target.as_ref().filter(|target| !target.is_deleting()) {
+            cx.original_stands(disk, target).await?;
+        }
         if let Some(volume) = cx.get(End::Target, kind::VOLUME, name).await? {
             cx.discard(disk, &volume, target.as_ref()).await?;
         }
