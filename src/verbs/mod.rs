@@ -37,6 +37,8 @@ pub mod verify;
 pub mod version;
 
 #[cfg(test)]
+mod compat_tests;
+#[cfg(test)]
 mod status_tests;
 
 /// Move KubeVirt virtual machines: look, decide, act step by step, go back
