@@ -135,12 +135,15 @@ impl Cluster {
     pub(super) async fn call_aloud(&self, call: &Call) -> Result<Answer, ApiError> {
         let (mut attempt, mut waited) = (1, Duration::ZERO);
         loop {
+            let asked = self.0.clock.elapsed();
             let error = match self.once(call).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
+            // A server that is silent for as long as it was given is told, not asked again.
+            let silent = self.0.timeout.is_some_and(|limit| self.0.clock.elapsed().saturating_sub(asked) >= limit);
             let pause = error.retry_after.unwrap_or_else(|| self.jitter(Duration::from_millis(250) * 2_u32.pow(attempt - 1)));
-            if !call.is_read || !is_worth_repeating(&error) || attempt >= ATTEMPTS || waited + pause > PATIENCE {
+            if silent || !call.is_read || !is_worth_repeating(&error) || attempt >= ATTEMPTS || waited + pause > PATIENCE {
                 return Err(error);
             }
             tracing::debug!(path = call.path, code = error.code, attempt, "reading again in {pause:?}");
@@ -252,6 +255,9 @@ mod tests {
         let error = cluster.create(&Manifest::new(kind::CONFIG_MAP, "shop", "a"), Dry::No).await.unwrap_err();
         assert_eq!(error.message, "Unable to connect to the server: in-process did not answer within 70s");
         assert!(error.may_have_happened());
+        let (cluster, log) = in_turn(vec![Reply::Silence]);
+        assert_eq!(cluster.raw("/version").await.unwrap_err().reason, Reason::Timeout);
+        assert_eq!(log.len(), 1, "who was silent for 70 seconds is not asked five times");
     }
 
     #[test]

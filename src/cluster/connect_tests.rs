@@ -86,7 +86,7 @@ async fn a_broken_kubeconfig_is_not_quoted() {
     let path = dir.path().join("config");
     std::fs::write(&path, "users:\n- name: x\n  user: {token: hunter2\n").unwrap();
     let words = first_words(&Connect { kubeconfig: Some(path), ..Connect::default() }, &Surroundings::default()).await;
-    assert!(words.ends_with("it is not a kubeconfig in YAML") && !words.contains("hunter2"), "{words}");
+    assert!(words.contains("it is not a kubeconfig in YAML, as line 3 shows") && !words.contains("hunter2"), "{words}");
 }
 
 #[tokio::test]

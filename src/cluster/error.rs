@@ -64,11 +64,18 @@ pub struct ApiError {
     /// What exactly is wrong, as `field: message`.
     pub causes: Vec<String>,
     pub retry_after: Option<Duration>,
+    /// What to look at, where the kind of trouble says it.
+    pub hint: Option<&'static str>,
 }
 
 impl ApiError {
     pub fn new(reason: Reason, code: u16, message: impl Into<String>) -> Self {
-        Self { reason, code, message: message.into(), causes: Vec::new(), retry_after: None }
+        Self { reason, code, message: message.into(), causes: Vec::new(), retry_after: None, hint: None }
+    }
+
+    /// Says what to look at.
+    pub(super) fn hinting(self, hint: &'static str) -> Self {
+        Self { hint: Some(hint), ..self }
     }
 
     /// Whether the same request may work later.
@@ -107,6 +114,7 @@ impl ApiError {
             message: without_contents(if status.message.is_empty() { &status.reason } else { &status.message }),
             causes,
             retry_after: retry_after.or((seconds > 0).then(|| Duration::from_secs(seconds.into()))),
+            hint: None,
         }
     }
 }
@@ -123,7 +131,7 @@ impl From<ApiError> for Failure {
     fn from(error: ApiError) -> Self {
         match (error.code, error.reason) {
             (0, Reason::Unauthorized) => Self::error(error.message).hint("log in again, or look at the user of this context in the kubeconfig"),
-            (0, _) => Self::error(error.message),
+            (0, _) => Self { hints: error.hint.map(str::to_owned).into_iter().collect(), ..Self::error(error.message) },
             (_, Reason::Unauthorized) => Self::error(format!("You must be logged in to the server ({})", error.message))
                 .hint("the token or certificate of this context is missing, wrong or has expired: log in again"),
             (_, Reason::Invalid) => Self::error(invalid_in_words(&error)),

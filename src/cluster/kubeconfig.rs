@@ -66,7 +66,8 @@ pub(super) fn configure(ask: &Connect, around: &Surroundings) -> Result<Config, 
 pub(super) fn load(ask: &Connect, around: &Surroundings) -> Result<Kubeconfig, Failure> {
     if let Some(path) = &ask.kubeconfig {
         if !path.exists() {
-            return Err(Failure::error(format!("stat {}: no such file or directory", path.display())).hint("--kubeconfig names the file to read"));
+            return Err(Failure::error(format!("stat {}: no such file or directory", path.display()))
+                .hint("give --kubeconfig the path of a file that is there, or leave it out for KUBECONFIG and ~/.kube/config"));
         }
         return read(path);
     }
@@ -85,10 +86,14 @@ fn read(path: &Path) -> Result<Kubeconfig, Failure> {
         let why = match error {
             KubeconfigError::ReadConfig(cause, _) => cause.to_string(),
             // The parser may quote the line it stopped at, and that line may hold a token.
-            KubeconfigError::Parse(_) => "it is not a kubeconfig in YAML".to_owned(),
+            KubeconfigError::Parse(error) => {
+                let line = error.without_snippet().location().map_or_else(String::new, |at| format!(", as line {} shows", at.line()));
+                format!("it is not a kubeconfig in YAML{line}")
+            }
             other => other.to_string(),
         };
         Failure::error(format!("error loading config file {}: {why}", path.display()))
+            .hint(format!("see what kubectl says to it: kubectl config view --kubeconfig {}", path.display()))
     })
 }
 

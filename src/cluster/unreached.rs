@@ -6,6 +6,16 @@ use std::time::Duration;
 
 use super::error::{ApiError, Reason};
 
+const ADDRESS: &str = "see whether kubectl reaches it with the same context ('kubectl version'); --context chooses another one";
+const NAME: &str = "the name is that of the server in the kubeconfig's cluster; away from its network it may need a VPN or a proxy";
+const PROXY: &str = "the proxy is that of proxy-url in the kubeconfig, or of HTTPS_PROXY; NO_PROXY names the hosts that need none";
+const LIMIT: &str = "--request-timeout says how long to wait for one request";
+const AUTHORITY: &str =
+    "was the cluster made anew? Then get its kubeconfig again; --certificate-authority names the authority that signed the server's certificate";
+const CLOCK: &str = "the server's certificate must be renewed, or the clock of this computer is wrong";
+const OTHER_NAME: &str = "does the kubeconfig name the right server? --tls-server-name says which name its certificate should have";
+const NO_TLS: &str = "does the port speak TLS? The address is that of the server in the kubeconfig's cluster";
+
 impl ApiError {
     /// Reads what the client says when there was no answer from `server`.
     pub(super) fn of_client(error: &kube::Error, server: &str) -> Self {
@@ -16,30 +26,35 @@ impl ApiError {
             return Self::new(Reason::Unauthorized, 0, format!("Unable to connect to the server: {}", credentials_in_words(auth)));
         }
         if let Some(tls) = find::<rustls::Error>(error) {
-            return Self::new(Reason::Unreachable, 0, format!("Unable to connect to the server: {}", tls_in_words(tls, server)));
+            let (words, hint) = tls_in_words(tls, server);
+            return Self::new(Reason::Unreachable, 0, format!("Unable to connect to the server: {words}")).hinting(hint);
         }
         let connecting = find::<hyper_util::client::legacy::Error>(error).is_some_and(hyper_util::client::legacy::Error::is_connect);
         if connecting && mentions(error, "tunnel error") {
-            return Self::new(Reason::Unreachable, 0, format!("Unable to connect to the server: proxyconnect: {}", innermost(error)));
+            return Self::new(Reason::Unreachable, 0, format!("Unable to connect to the server: proxyconnect: {}", innermost(error))).hinting(PROXY);
         }
         let kind = find::<io::Error>(error).map(io::Error::kind);
         match kind {
             Some(io::ErrorKind::ConnectionRefused) if connecting => {
                 let text = format!("The connection to the server {server} was refused - did you specify the right host or port?");
-                Self::new(Reason::Unreachable, 0, text)
+                Self::new(Reason::Unreachable, 0, text).hinting(ADDRESS)
             }
             Some(io::ErrorKind::TimedOut) if connecting => {
                 Self::new(Reason::Unreachable, 0, format!("Unable to connect to the server: {server} did not answer: the connection timed out"))
+                    .hinting(ADDRESS)
             }
-            _ if connecting => Self::new(Reason::Unreachable, 0, format!("Unable to connect to the server: {}", connecting_in_words(error, server))),
+            _ if connecting => {
+                let (words, hint) = connecting_in_words(error, server);
+                Self::new(Reason::Unreachable, 0, format!("Unable to connect to the server: {words}")).hinting(hint)
+            }
             _ => Self::new(Reason::Timeout, 0, format!("The connection to the server {server} was lost before it answered: {}", innermost(error))),
         }
     }
 
     /// No answer within the time allowed for a request.
     pub(super) fn no_answer(server: &str, after: Duration) -> Self {
-        let text = format!("Unable to connect to the server: {server} did not answer within {}", crate::model::age::human(after));
-        Self::new(Reason::Timeout, 0, text)
+        let text = format!("Unable to connect to the server: {server} did not answer within {}", crate::model::age::took(after));
+        Self::new(Reason::Timeout, 0, text).hinting(LIMIT)
     }
 }
 
@@ -72,30 +87,33 @@ fn innermost(error: &(dyn StdError + 'static)) -> String {
     last.to_string()
 }
 
-fn connecting_in_words(error: &kube::Error, server: &str) -> String {
+/// The words, and what to look at.
+fn connecting_in_words(error: &kube::Error, server: &str) -> (String, &'static str) {
     if mentions(error, "dns error") {
         let host = server.rsplit_once(':').map_or(server, |(host, _)| host);
-        return format!("lookup {host}: no such host");
+        return (format!("lookup {host}: no such host"), NAME);
     }
-    format!("{server}: {}", innermost(error))
+    (format!("{server}: {}", innermost(error)), ADDRESS)
 }
 
-/// What a certificate problem is called in Go's crypto/x509, which administrators search for.
-fn tls_in_words(error: &rustls::Error, server: &str) -> String {
+/// What a certificate problem is called in Go's crypto/x509, which administrators search for; and what to look at.
+fn tls_in_words(error: &rustls::Error, server: &str) -> (String, &'static str) {
     use rustls::{CertificateError as Bad, Error};
-    let why = match error {
+    let (why, hint) = match error {
         // A bad signature is what a cluster made anew under the same name of authority shows.
-        Error::InvalidCertificate(Bad::UnknownIssuer | Bad::BadSignature) => "certificate signed by unknown authority".to_owned(),
+        Error::InvalidCertificate(Bad::UnknownIssuer | Bad::BadSignature) => ("certificate signed by unknown authority".to_owned(), AUTHORITY),
         Error::InvalidCertificate(Bad::Expired | Bad::ExpiredContext { .. } | Bad::NotValidYet | Bad::NotValidYetContext { .. }) => {
-            "certificate has expired or is not yet valid".to_owned()
+            ("certificate has expired or is not yet valid".to_owned(), CLOCK)
         }
-        Error::InvalidCertificate(Bad::NotValidForNameContext { expected, .. }) => format!("certificate is not valid for {}", expected.to_str()),
+        Error::InvalidCertificate(Bad::NotValidForNameContext { expected, .. }) => {
+            (format!("certificate is not valid for {}", expected.to_str()), OTHER_NAME)
+        }
         Error::InvalidCertificate(Bad::NotValidForName) => {
-            format!("certificate is not valid for {}", server.rsplit_once(':').map_or(server, |(host, _)| host))
+            (format!("certificate is not valid for {}", server.rsplit_once(':').map_or(server, |(host, _)| host)), OTHER_NAME)
         }
-        other => return format!("tls: {other}"),
+        other => return (format!("tls: {other}"), NO_TLS),
     };
-    format!("tls: failed to verify certificate: x509: {why}")
+    (format!("tls: failed to verify certificate: x509: {why}"), hint)
 }
 
 /// What a credential plugin or token file did wrong; never its output, which may be a token.

@@ -74,17 +74,13 @@ impl Held {
     /// Resolves once the holder has not renewed for [`EXPIRY`], counted by this process's clock from when it first looked, or has released it.
     ///
     /// # Errors
-    /// When it was renewed: somebody carries the move.
-    pub async fn wait_until_stale(&self) -> Result<(), Failure> {
+    /// [`NotAcquired::Held`] when it was renewed: somebody carries the move.
+    pub async fn wait_until_stale(&self) -> Result<(), NotAcquired> {
         let clock = &self.place.clock;
         let mut wakes = self.place.cluster.watch(&[self.place.topic()]);
         loop {
-            let found = self.place.cluster.get(&self.place.object).await?;
-            match found {
-                Some(found) if is_held(&found) && found.resource_version() != self.stored.resource_version() => {
-                    return Err(Failure::error(format!("move {} is carried by {}, who is at work", self.place.id, name_of(&found)))
-                        .hint("ask it to stop with 'kubectl vmmove pause', then try again"));
-                }
+            match self.place.get().await? {
+                Some(found) if is_held(&found) && found.resource_version() != self.stored.resource_version() => return Err(self.place.held(found)),
                 Some(found) if is_held(&found) => {}
                 _ => return Ok(()),
             }

@@ -49,7 +49,7 @@ async fn a_live_holder_is_left_alone_and_a_released_lease_is_free() {
     let other = held(&cluster, &bob()).await;
     assert_eq!((other.holder.as_str(), other.since.len()), ("alice", "2026-01-02T03:04:05.000000Z".len()));
     let waiting = async { tokio::join!(other.wait_until_stale(), kept(&lease, 15)).0 };
-    assert!(waiting.await.unwrap_err().message.ends_with("is carried by alice, who is at work"));
+    assert!(matches!(waiting.await, Err(NotAcquired::Held(held)) if held.holder == "alice"));
     // A renewal whose answer was lost does not keep it from being released.
     store.fail([Fault::LostReply]);
     assert_eq!(kept(&lease, 15).await, None);
@@ -66,7 +66,7 @@ async fn a_holder_that_went_silent_is_replaced_and_stops_when_it_wakes() {
     let asleep = take(&cluster, &alice()).await.ok().unwrap();
     let other = held(&cluster, &bob()).await;
     let before = other.place.clock.elapsed();
-    other.wait_until_stale().await.unwrap();
+    assert!(other.wait_until_stale().await.is_ok());
     assert!(other.place.clock.elapsed().saturating_sub(before) >= EXPIRY);
     assert!(other.replace(&bob()).await.is_ok());
     assert_eq!(kept(&asleep, 60).await.unwrap(), "move shop-to-prod-7k2fq is carried by bob now");

@@ -23,9 +23,9 @@ pub fn confirm(question: &str, yes: bool, dialogue: Dialogue<'_>) -> Result<bool
         return Ok(true);
     }
     if !dialogue.is_terminal {
-        return Err(
-            Failure::error(format!("{question} There is no terminal to ask on, so nothing was done")).hint("add --yes to do it without being asked")
-        );
+        return Err(Failure::error("this must be agreed to, and there is no terminal to ask on; nothing was done")
+            .hint(format!("the question is: {question}"))
+            .hint("if the answer is yes, say so with --yes"));
     }
     for _ in 0..3 {
         stream::news(dialogue.output, &format!("{question} [y/N] "));
@@ -69,7 +69,8 @@ mod tests {
     #[test]
     fn without_a_terminal_the_flag_is_named() {
         let (answer, shown) = ask(false, false, "y\n");
-        assert_eq!(answer, Err(format!("{QUESTION} There is no terminal to ask on, so nothing was done | add --yes to do it without being asked")));
+        let refused = "this must be agreed to, and there is no terminal to ask on; nothing was done";
+        assert_eq!(answer, Err(format!("{refused} | the question is: {QUESTION} | if the answer is yes, say so with --yes")));
         assert_eq!(shown, "");
     }
 

@@ -8,7 +8,7 @@ use crate::model::failure::{Failure, FailureKind};
 pub fn data(out: &mut dyn Write, text: &str) -> Result<(), Failure> {
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|error| match error.kind() {
         io::ErrorKind::BrokenPipe => Failure::new(FailureKind::BrokenPipe, "standard output was closed"),
-        _ => Failure::error(format!("cannot write to standard output: {error}")),
+        _ => Failure::error(format!("cannot write to standard output: {error}")).hint("what was printed so far is not whole"),
     })
 }
 

@@ -99,7 +99,7 @@ fn look(found: Result<Vec<Manifest>, ApiError>, doing: &str) -> Result<Look, Fai
         Ok(objects) => Ok(Look::Listed(objects.into_iter().map(|object| (object.name().to_owned(), object)).collect::<BTreeMap<_, _>>())),
         Err(error) if error.reason == Reason::NotFound => Ok(Look::Missing),
         Err(error) if error.reason == Reason::Forbidden => Ok(Look::Forbidden(error.message)),
-        Err(error) if error.code == 0 => Err(error.into()),
+        Err(error) if error.code == 0 || error.reason == Reason::Unauthorized => Err(error.into()),
         Err(error) => Err(Failure::from(error).hint(format!("this was the answer to {doing}; nothing was changed"))),
     }
 }

@@ -73,7 +73,7 @@ pub async fn run(cx: &mut Context, args: &Args) -> Result<Code, Failure> {
         let roles = rbac(&looked.planned.plan.spec).iter().map(yaml::write).collect::<Result<Vec<_>, _>>()?;
         cx.io.print(&roles.join("---\n"))?;
         tell_findings(cx, &looked);
-        return ending(args, &looked);
+        return ending(cx, args, &looked);
     }
     let looked = planned(cx, &wanted, &args.decisions).await?;
     if looked.planned.plan.spec.machines.is_empty() && !looked.is_blocked() {
@@ -84,12 +84,12 @@ pub async fn run(cx: &mut Context, args: &Args) -> Result<Code, Failure> {
     if let Some(path) = &args.save {
         keep(cx, &looked, path)?;
     }
-    ending(args, &looked)
+    ending(cx, args, &looked)
 }
 
-fn ending(args: &Args, looked: &Looked) -> Result<Code, Failure> {
+fn ending(cx: &Context, args: &Args, looked: &Looked) -> Result<Code, Failure> {
     match (looked.is_blocked(), args.detailed_exitcode && !looked.planned.plan.spec.machines.is_empty()) {
-        (true, _) => Err(looked.refusal()),
+        (true, _) => Err(looked.refusal(cx)),
         (false, true) => Ok(Code::SOMETHING_TO_MOVE),
         (false, false) => Ok(Code::DONE),
     }

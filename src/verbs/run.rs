@@ -59,7 +59,7 @@ pub async fn run(cx: &mut Context, args: &Args) -> Result<Code, Failure> {
     let looked = look(cx, args).await?;
     tell_findings(cx, &looked);
     if looked.is_blocked() {
-        return Err(looked.refusal());
+        return Err(looked.refusal(cx));
     }
     let spec = &looked.planned.plan.spec;
     if spec.machines.is_empty() {

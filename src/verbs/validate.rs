@@ -39,7 +39,7 @@ pub async fn run(cx: &mut Context, args: &Args) -> Result<Code, Failure> {
     let gap = if shown.is_empty() { "" } else { "\n" };
     cx.io.print(&format!("{headline}{gap}{shown}"))?;
     if looked.is_blocked() {
-        return Err(refusal(&findings));
+        return Err(refusal(cx, &findings));
     }
     cx.io.remark("the plan still holds\n");
     Ok(Code::DONE)

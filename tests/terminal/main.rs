@@ -1,11 +1,15 @@
 //! What a user sees: one call, one golden file with standard output, standard error and exit code.
 //!
-//! The application runs in process, with streams and a clock of ours. `INSTA_UPDATE=always cargo test --test terminal` rewrites the files.
+//! Where no cluster is needed, the application runs in process, with streams and a clock of ours; elsewhere the built binary is started, with
+//! an API server of the tests' own (`server.rs`). `INSTA_UPDATE=always cargo test --test terminal` rewrites the files.
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 
-mod failures;
+mod bad_input;
+mod connection;
+mod desk;
 mod logging;
 mod pages;
+mod server;
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
@@ -80,6 +84,7 @@ struct Terminal {
 /// What came of a command.
 struct Seen {
     text: String,
+    stderr: String,
     code: u8,
 }
 
@@ -105,11 +110,12 @@ impl Terminal {
 
     fn run(self, line: &str) -> Seen {
         let code = self.exit_code(line);
-        let mut text = format!("$ {} {line}\n{}-- stderr\n{}-- exit code {}\n", self.prefix, self.stdout.text(), self.stderr.text(), code.0);
+        let (stdout, stderr) = (self.stdout.text(), self.stderr.text());
+        let mut text = format!("$ {} {line}\n{stdout}-- stderr\n{stderr}-- exit code {}\n", self.prefix, code.0);
         for (hidden, name) in &self.hidden {
             text = text.replace(hidden, name);
         }
-        Seen { text, code: code.0 }
+        Seen { text, stderr, code: code.0 }
     }
 
     fn exit_code(&self, line: &str) -> Code {

@@ -50,7 +50,7 @@ fn unbound(disk: &Disk, _: &MoveRequest) -> Option<Finding> {
         phase => format!("the claim is not bound ({})", if phase.is_empty() { "Pending" } else { phase }),
     };
     let hint = if claim.phase() == "Lost" {
-        format!("look with 'kubectl vmmove doctor -n {}': another move may have been left half done", disk.machine.seen.source.namespace)
+        format!("look with 'kubectl vmmove status -n {}': another move may have been left half done", disk.machine.seen.source.namespace)
     } else {
         "nothing was ever written to it: start the virtual machine once, or take the disk out, then plan again".to_owned()
     };
@@ -197,7 +197,7 @@ fn volume_of_another(disk: &Disk, _: &MoveRequest) -> Option<Finding> {
             None => format!("its volume {name} belongs to no claim"),
         },
     };
-    let hint = format!("look with 'kubectl vmmove doctor -n {}': another move may have been left half done", disk.machine.seen.source.namespace);
+    let hint = format!("look with 'kubectl vmmove status -n {}': another move may have been left half done", disk.machine.seen.source.namespace);
     Some(Finding::blocking("S014", disk.reference(), message).hint(hint))
 }
 
@@ -211,7 +211,7 @@ fn volume_held(disk: &Disk, _: &MoveRequest) -> Option<Finding> {
             disk.reference(),
             format!("its volume {} is in the hands of {who}, which owes it its reclaim policy", volume.name()),
         )
-        .hint(format!("finish or undo that move; look with 'kubectl vmmove doctor -n {namespace}'")),
+        .hint(format!("finish or undo that move; look with 'kubectl vmmove status -n {namespace}'")),
     )
 }
 

@@ -77,7 +77,7 @@ fn fenced(machine: &Machine) -> Option<Finding> {
             "look with 'kubectl vmmove status {name} -n {namespace}'; go on with 'kubectl vmmove resume {name} -n {namespace}' \
              or back with 'kubectl vmmove rollback {name} -n {namespace}'"
         )),
-        None => finding("a move that cannot be read".to_owned()).hint(format!("look with 'kubectl vmmove doctor -n {namespace}'")),
+        None => finding("a move that cannot be read".to_owned()).hint(format!("look with 'kubectl vmmove status -n {namespace}'")),
     })
 }
 

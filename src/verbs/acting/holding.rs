@@ -183,7 +183,7 @@ async fn acquire(cx: &mut Context, sites: &Sites, id: &MoveId, me: &Holder, othe
             },
             // It is at work still: it finishes what it has in flight.
             Err(_) if cx.clock.elapsed() < until => {}
-            Err(failure) => return Err(failure),
+            Err(not) => return Err(refusal(not, cx, id, namespace)),
         }
     }
 }

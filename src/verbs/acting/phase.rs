@@ -67,7 +67,7 @@ async fn start(cx: &mut Context, args: &PhaseArgs, plan: Plan, window: Window) -
     let looked = replanned(cx, plan).await?;
     tell_findings(cx, &looked);
     if looked.is_blocked() {
-        return Err(looked.refusal());
+        return Err(looked.refusal(cx));
     }
     let plan = &looked.planned.plan;
     let commands = cx.commands(&plan.spec.source.namespace);
@@ -147,7 +147,7 @@ impl View<'_> {
     /// # Errors
     /// A machine goes back, or a step that is needed is missing.
     fn pass(&self, args: &PhaseArgs, window: Window, commands: &CommandPrefix) -> Result<Option<Pass>, Failure> {
-        let chosen = self.going(machines(self.plan, &args.choice.machines)?, !args.choice.machines.is_empty())?;
+        let chosen = self.going(machines(self.plan, &args.choice.machines)?, !args.choice.machines.is_empty(), commands)?;
         let only = window.only();
         let open = |group: &str| is_open(self.graph, self.states, group, &only);
         let shared = open("");
@@ -167,7 +167,7 @@ impl View<'_> {
     }
 
     /// The machines that are on their way. Those that were brought back are left out, unless they were named.
-    fn going(&self, chosen: Vec<String>, named: bool) -> Result<Vec<String>, Failure> {
+    fn going(&self, chosen: Vec<String>, named: bool, commands: &CommandPrefix) -> Result<Vec<String>, Failure> {
         let mut going = Vec::new();
         for machine in chosen {
             let entries = self.journal.get(&machine).map_or(&[][..], Vec::as_slice);
@@ -175,7 +175,9 @@ impl View<'_> {
                 Standing::Forward => going.push(machine),
                 Standing::Home if !named => {}
                 Standing::Home => {
-                    return Err(Failure::error(format!("virtual machine {machine} was brought back; this move does not move it again")));
+                    let again = format!("plan {} --to {}", quoted(&machine), quoted(&self.plan.spec.target.namespace));
+                    return Err(Failure::error(format!("virtual machine {machine} was brought back; this move does not move it again"))
+                        .hint(format!("another move can: {}", commands.typed(&again))));
                 }
                 Standing::Back => {
                     return Err(Failure::error(format!("virtual machine {machine} is going back; nothing was done"))

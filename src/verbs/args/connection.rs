@@ -74,11 +74,29 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// The flags that a command printed for the user to type must repeat to reach the same cluster, each with a space before it.
+    /// The flags that a command printed for the user to type must repeat to reach the same cluster as the same user, each with a space
+    /// before it. A token is not repeated: it would stay on the screen and in the shell's history.
     pub fn retyped(&self) -> String {
-        let kubeconfig = self.kubeconfig.as_ref().map(|path| path.display().to_string());
-        let flags = [("--kubeconfig", kubeconfig.as_deref()), ("--context", self.context.as_deref()), ("--cluster", self.cluster.as_deref())];
-        flags.iter().filter_map(|(flag, value)| Some(format!(" {flag} {}", quoted((*value)?)))).collect()
+        let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
+        let valued = [
+            ("--kubeconfig", path(&self.kubeconfig)),
+            ("--context", self.context.clone()),
+            ("--cluster", self.cluster.clone()),
+            ("--user", self.user.clone()),
+            ("--server", self.server.clone()),
+            ("--as", self.as_user.clone()),
+            ("--as-uid", self.as_uid.clone()),
+            ("--certificate-authority", path(&self.certificate_authority)),
+            ("--client-certificate", path(&self.client_certificate)),
+            ("--client-key", path(&self.client_key)),
+            ("--tls-server-name", self.tls_server_name.clone()),
+        ];
+        let groups = self.as_group.iter().map(|group| ("--as-group", Some(group.clone())));
+        let mut text: String = valued.into_iter().chain(groups).filter_map(|(flag, value)| Some(format!(" {flag} {}", quoted(&value?)))).collect();
+        if self.insecure_skip_tls_verify {
+            text.push_str(" --insecure-skip-tls-verify");
+        }
+        text
     }
 }
 
@@ -138,6 +156,15 @@ mod tests {
     fn printed_commands_reach_the_same_cluster() {
         let typed = Connection { kubeconfig: Some("my files/config".into()), context: Some("prod".to_owned()), ..Connection::default() };
         assert_eq!(typed.retyped(), " --kubeconfig 'my files/config' --context prod");
+        let typed = Connection {
+            server: Some("https://api.example:6443".to_owned()),
+            token: Some(Token("s3cret".to_owned())),
+            as_user: Some("system:admin".to_owned()),
+            as_group: vec!["a".to_owned(), "b c".to_owned()],
+            insecure_skip_tls_verify: true,
+            ..Connection::default()
+        };
+        assert_eq!(typed.retyped(), " --server https://api.example:6443 --as system:admin --as-group a --as-group 'b c' --insecure-skip-tls-verify");
         assert_eq!(Connection::default().retyped(), "");
         assert_eq!(quoted("it's"), r"'it'\''s'");
     }

@@ -37,7 +37,7 @@ pub async fn assessed(cx: &mut Context, wanted: &Wanted) -> Result<Assessed, Fai
     cx.io.remark(&table::render(&findings, on_stderr(&cx.io), cx.clock.now()));
     let blocks = findings.first().is_some_and(|finding| finding.severity == crate::model::finding::Severity::Blocking);
     if blocks && (assessment.machines.is_empty() || assessment.machines.len() < names.len()) {
-        return Err(refusal(&findings));
+        return Err(refusal(cx, &findings));
     }
     Ok(Assessed { cluster, seen, assessment })
 }

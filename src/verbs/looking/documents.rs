@@ -29,6 +29,8 @@ pub enum Document {
 
 /// The kinds of ours that can be read here.
 const KINDS: [&str; 2] = ["MovePlan", "MoveList"];
+/// What a file may be.
+const FORMS: &str = "give a MoveList, a MovePlan, VirtualMachine objects, or one name per line";
 
 /// Reads a file, or standard input for `-`.
 ///
@@ -37,23 +39,27 @@ const KINDS: [&str; 2] = ["MovePlan", "MoveList"];
 pub fn read(path: &Path, io: &mut Io) -> Result<Document, Failure> {
     let name = name_of(path);
     let text = text_of(path, &name, io)?;
-    let text = match file::read(&name, text)? {
+    document(&name, text).map_err(|failure| if failure.hints.is_empty() { failure.hint(FORMS) } else { failure })
+}
+
+fn document(name: &str, text: String) -> Result<Document, Failure> {
+    let text = match file::read(name, text)? {
         Content::Names(names) => return Ok(Document::Names(names)),
         Content::Document(text) => text,
     };
-    let values = yaml::read_all(&name, &text)?;
+    let values = yaml::read_all(name, &text)?;
     let kind = |value: &Value| value.get("kind").and_then(Value::as_str).unwrap_or_default().to_owned();
     match values.as_slice() {
         [value] if is_ours(value) => {
-            check_version(&name, value)?;
+            check_version(name, value)?;
             match kind(value).as_str() {
-                "MovePlan" => plan_of(&name, &text).map(Box::new).map(Document::Plan),
-                "MoveList" => yaml::read(&name, &text).map(Box::new).map(Document::List),
-                other => Err(unknown_kind(&name, other)),
+                "MovePlan" => plan_of(name, &text).map(Box::new).map(Document::Plan),
+                "MoveList" => yaml::read(name, &text).map(Box::new).map(Document::List),
+                other => Err(unknown_kind(name, other)),
             }
         }
         values if values.iter().any(is_ours) => Err(Failure::error(format!("{name} holds several documents; give each its own file"))),
-        values => machines_of(&name, values),
+        values => machines_of(name, values),
     }
 }
 
@@ -75,7 +81,7 @@ fn name_of(path: &Path) -> String {
 fn text_of(path: &Path, name: &str, io: &mut Io) -> Result<String, Failure> {
     let mut bytes = Vec::new();
     let read = if path.as_os_str() == "-" { io.stdin.read_to_end(&mut bytes).map(|_| ()) } else { std::fs::read(path).map(|read| bytes = read) };
-    read.map_err(|error| Failure::error(format!("cannot read {name}: {error}")))?;
+    read.map_err(|error| Failure::error(format!("cannot read {name}: {error}")).hint("-f names a file of this computer, or - for standard input"))?;
     String::from_utf8(bytes).map_err(|error| {
         let line = error.as_bytes()[..error.utf8_error().valid_up_to()].split(|byte| *byte == b'\n').count();
         Failure::error(format!("{name}:{line}: this is no text in UTF-8"))
@@ -131,8 +137,7 @@ fn machines_of(name: &str, values: &[Value]) -> Result<Document, Failure> {
     }
     if let Some(other) = machines.iter().find(|object| object.kind() != Some(kind::VM)) {
         let what = if other.kind_name().is_empty() { "an object without a kind".to_owned() } else { format!("a {}", other.kind_name()) };
-        return Err(Failure::error(format!("{name}: {what} cannot be moved"))
-            .hint("give a MoveList, a MovePlan, VirtualMachine objects, or one name per line"));
+        return Err(Failure::error(format!("{name}: {what} cannot be moved")).hint(FORMS));
     }
     if machines.is_empty() {
         return Err(Failure::error(format!("{name} names no virtual machine")));

@@ -32,8 +32,8 @@ impl Looked {
     }
 
     /// The failure of a plan that is blocked, for verbs that stop at it. The findings themselves are shown before.
-    pub fn refusal(&self) -> Failure {
-        refusal(&self.planned.findings)
+    pub fn refusal(&self, cx: &Context) -> Failure {
+        refusal(cx, &self.planned.findings)
     }
 }
 
@@ -43,9 +43,10 @@ pub fn blocking(findings: &[Finding]) -> usize {
 }
 
 /// The failure that stands for blocking findings: exit code 4, nothing touched.
-pub fn refusal(findings: &[Finding]) -> Failure {
+pub fn refusal(cx: &Context, findings: &[Finding]) -> Failure {
     let message = format!("{}; nothing was touched", counted(blocking(findings), "blocking finding"));
-    Failure::new(FailureKind::Blocked, message).hint("'explain CODE' says more about each")
+    let first = findings.iter().find(|finding| finding.severity == Severity::Blocking).map_or("CODE", |finding| &finding.code);
+    Failure::new(FailureKind::Blocked, message).hint(format!("what a code means and what helps: {} explain {first}", cx.prefix))
 }
 
 /// Decides about these machines and asks the server whether it would work. Shows nothing but the server's warnings.

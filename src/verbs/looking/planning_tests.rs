@@ -50,7 +50,10 @@ async fn what_the_server_refuses_blocks_and_is_quoted() {
     let said = planned(shop().answer("POST /namespaces/prod/virtualmachines", 422, "Invalid", words)).await;
     assert_eq!(said.code, 4);
     assert!(said.stdout.contains("Blocking   D001   vm/db-1"), "{}", said.stdout);
-    assert_eq!(said.stderr, "error: 2 blocking findings; nothing was touched\n  hint: 'explain CODE' says more about each\n");
+    assert_eq!(
+        said.stderr,
+        "error: 2 blocking findings; nothing was touched\n  hint: what a code means and what helps: kubectl vmmove explain D001\n"
+    );
 }
 
 #[tokio::test]

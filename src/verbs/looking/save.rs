@@ -31,7 +31,10 @@ pub fn private(path: &Path, text: &str) -> Result<(), Failure> {
 const EVERYBODY: u32 = 0o666;
 
 fn told(path: &Path, written: io::Result<()>) -> Result<(), Failure> {
-    written.map_err(|error| Failure::error(format!("cannot write {}: {error}", path.display())).hint("nothing was left there by this"))
+    written.map_err(|error| {
+        Failure::error(format!("cannot write {}: {error}", path.display()))
+            .hint("what was there before is as it was; name another place, or make room")
+    })
 }
 
 fn into(path: &Path, text: &str) -> io::Result<()> {
