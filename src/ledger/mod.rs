@@ -14,7 +14,7 @@ mod surely;
 mod take_over;
 
 #[cfg(test)]
-mod store;
+pub(crate) mod store;
 #[cfg(test)]
 mod tests;
 

@@ -19,6 +19,8 @@ use crate::plan::document::Plan;
 const SIDE_BY_SIDE: usize = 8;
 /// No more than so many similar names are shown.
 const SUGGESTIONS: usize = 3;
+/// A name that is at least so alike (Jaro-Winkler) may have been meant.
+const LIKENESS: f64 = 0.75;
 
 /// Opens the move of this name (or `move/NAME`) in its source namespace. Changes nothing.
 ///
@@ -152,8 +154,11 @@ async fn unknown(cluster: &Cluster, namespace: &str, id: &MoveId) -> Failure {
     let mut names: Vec<String> = found.headers.into_iter().map(|header| header.move_id.0).collect();
     names.sort_by(|a, b| strsim::jaro_winkler(b, &id.0).total_cmp(&strsim::jaro_winkler(a, &id.0)));
     names.truncate(SUGGESTIONS);
-    if names.is_empty() {
-        return failure.hint("a move lives in the namespace it moves from: name that one with -n");
+    let is_near = |name: &str| strsim::jaro_winkler(name, &id.0) >= LIKENESS;
+    match names.as_slice() {
+        [] => failure.hint("a move lives in the namespace it moves from: name that one with -n"),
+        [near] if is_near(near) => failure.hint(format!("did you mean {near}?")),
+        [near, others @ ..] if is_near(near) => failure.hint(format!("did you mean {near}? There are also: {}", others.join(", "))),
+        all => failure.hint(format!("moves in this namespace: {}", all.join(", "))),
     }
-    failure.hint(format!("moves in this namespace: {}", names.join(", ")))
 }

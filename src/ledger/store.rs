@@ -1,4 +1,4 @@
-//! An in-memory API server for the tests of this folder: objects by path, resource versions, and faults on demand.
+//! An in-memory API server for tests: objects by path, resource versions, and faults on demand.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -12,7 +12,7 @@ use crate::cluster::scripted::{Log, Reply, Seen, cluster};
 
 /// What happens to the next write.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     /// It takes effect, but the answer is lost.
     LostReply,
     /// It does not take effect, and no answer comes.
@@ -31,36 +31,36 @@ struct State {
 
 /// The server behind a cluster of a test.
 #[derive(Clone, Default)]
-pub(super) struct Store(Arc<Mutex<State>>);
+pub(crate) struct Store(Arc<Mutex<State>>);
 
 impl Store {
-    pub(super) fn cluster(&self) -> (Cluster, Log) {
+    pub(crate) fn cluster(&self) -> (Cluster, Log) {
         let store = self.clone();
         cluster(move |seen| store.reply(seen))
     }
 
     /// Lets these happen to the next writes, in turn.
-    pub(super) fn fail(&self, faults: impl IntoIterator<Item = Fault>) {
+    pub(crate) fn fail(&self, faults: impl IntoIterator<Item = Fault>) {
         self.0.lock().unwrap().faults.extend(faults);
     }
 
     /// Forgets the faults that did not happen yet.
-    pub(super) fn heal(&self) {
+    pub(crate) fn heal(&self) {
         self.0.lock().unwrap().faults.clear();
     }
 
     /// Lets reads fail, or work again.
-    pub(super) fn go_blind(&self, blind: bool) {
+    pub(crate) fn go_blind(&self, blind: bool) {
         self.0.lock().unwrap().blind = blind;
     }
 
     /// The names of all objects, in order.
-    pub(super) fn names(&self) -> Vec<String> {
+    pub(crate) fn names(&self) -> Vec<String> {
         self.0.lock().unwrap().objects.keys().map(|path| path.rsplit('/').next().unwrap().to_owned()).collect()
     }
 
     /// Changes an object as somebody else would.
-    pub(super) fn edit(&self, name: &str, change: impl FnOnce(&mut Value)) {
+    pub(crate) fn edit(&self, name: &str, change: impl FnOnce(&mut Value)) {
         let mut state = self.0.lock().unwrap();
         state.version += 1;
         let version = state.version.to_string();
@@ -69,11 +69,12 @@ impl Store {
         object["metadata"]["resourceVersion"] = version.into();
     }
 
-    pub(super) fn drop_object(&self, name: &str) {
+    pub(crate) fn drop_object(&self, name: &str) {
         self.0.lock().unwrap().objects.retain(|path, _| !path.ends_with(&format!("/{name}")));
     }
 
-    fn reply(&self, seen: &Seen) -> Reply {
+    /// Answers a request. A watch never tells anything.
+    pub(crate) fn reply(&self, seen: &Seen) -> Reply {
         let mut state = self.0.lock().unwrap();
         match seen.method.as_str() {
             "GET" if seen.query.contains("watch=true") => Reply::Silence,

@@ -173,7 +173,7 @@ async fn moves_are_found_by_similar_names_listed_and_removed() {
     ledger.append("db-1", &[started("a")]).await.unwrap();
     let unknown = open(&cluster, "shop", "shop-to-prod-xxxxx").await.unwrap_err();
     assert_eq!(unknown.message, "there is no move shop-to-prod-xxxxx in namespace shop");
-    assert_eq!(unknown.hints, [format!("moves in this namespace: {id}")]);
+    assert_eq!(unknown.hints, [format!("did you mean {id}?")]);
     assert_eq!(list(&cluster, Some("shop")).await.unwrap().headers, [ledger.header().clone()]);
     remove(&cluster, "shop", &id).await.unwrap();
     assert!(store.names().is_empty());

@@ -106,7 +106,8 @@ impl<'a> Trip<'a> {
         let of = Graph { nodes: graph.nodes.iter().filter(|node| chosen.contains(&node.group)).cloned().collect() };
         if let Some((node, why)) = point_of_no_return(&of, states) {
             let message = format!("virtual machine {} cannot be brought back: {why}", node.group);
-            return Err(Failure::error(message).hint("nothing was done; the machine in the target is not touched"));
+            let failure = Failure::error(message).hint("nothing was done; the machine in the target is not touched");
+            return Err(if chosen.len() > 1 { failure.hint("others of the move are brought back by their names, with --vm") } else { failure });
         }
         let machines = || plan.spec.machines.iter().filter(|machine| chosen.contains(&machine.name));
         let has = |machine: &&MachinePlan, phase| has_begun(graph, states, &machine.name, phase);
@@ -137,10 +138,10 @@ impl<'a> Trip<'a> {
         }
         let target = &self.plan.spec.target.namespace;
         let message = format!(
-            "{} been started in {target}; their disks were copied, so what was written there since to {} would be lost by going back; nothing was done",
+            "{} disks were copied, so what was written there since to {} would be lost by going back; nothing was done",
             match lossy.as_slice() {
-                [one] => format!("virtual machine {one} has"),
-                several => format!("virtual machines {} have", several.join(", ")),
+                [one] => format!("virtual machine {one} has been started in {target}; its"),
+                several => format!("virtual machines {} have been started in {target}; their", several.join(", ")),
             },
             self.disks(true)
         );

@@ -2,7 +2,7 @@
 
 use super::carry::Task;
 use crate::engine::next::States;
-use crate::engine::run::Summary;
+use crate::engine::run::{GroupEnd, Summary};
 use crate::exit::Code;
 use crate::model::event::Outcome;
 use crate::model::failure::Failure;
@@ -31,9 +31,10 @@ pub struct Ending<'a> {
 /// # Errors
 /// The ending, where it is not that all is done.
 pub fn close(cx: &mut Context, ending: &Ending, command: &CommandPrefix) -> Result<Code, Failure> {
+    let summary = told(ending);
     let closing = Closing {
         aim: aim(ending),
-        summary: ending.summary,
+        summary: &summary,
         name: ending.name,
         command,
         sources_keep_disks: keeps_disks(ending.plan),
@@ -47,6 +48,22 @@ pub fn close(cx: &mut Context, ending: &Ending, command: &CommandPrefix) -> Resu
         None => Ok(Code::DONE),
         Some(failure) => Err(failure),
     }
+}
+
+/// The ends of all groups. A machine with nothing of its own to do has not got what it shares with others where that failed.
+fn told(ending: &Ending) -> Summary {
+    let mut summary = ending.summary.clone();
+    let shared = |end: &GroupEnd| end.group.is_empty() && end.outcome != Outcome::Done;
+    if summary.groups.iter().any(shared) {
+        let asked = |phase| ending.task.passes.iter().any(|pass| pass.only.contains(&phase));
+        let has_own = |group: &str| ending.graph.nodes.iter().any(|node| node.group == group && asked(node.phase));
+        for end in &mut summary.groups {
+            if end.outcome == Outcome::Done && !has_own(&end.group) {
+                end.outcome = Outcome::Skipped;
+            }
+        }
+    }
+    summary
 }
 
 /// A move that went all the way through its cleanup has nothing left to clean up or go back to.

@@ -21,6 +21,7 @@ use crate::verbs::Context;
 use crate::verbs::args::machine::MachineName;
 use crate::verbs::args::moves::{MoveChoice, MoveName};
 use crate::verbs::looking::documents::read_plan;
+use crate::verbs::looking::planning::source_namespace;
 
 /// Entries in order, by virtual machine; "" for what several share.
 pub type Journal = BTreeMap<String, Vec<Entry>>;
@@ -141,6 +142,7 @@ pub async fn meant(cx: &mut Context, choice: &MoveChoice, place: &Place) -> Resu
     }
     let path = choice.filename.as_deref().ok_or_else(|| Failure::usage("name a move, or a plan with -f"))?;
     let plan = read_plan(path, &mut cx.io)?;
+    source_namespace(cx, Some(&plan.spec.source.namespace))?;
     match place {
         Place::File(file) if file.exists() => {
             let (opened, ledger) = FileLedger::open(file)?;

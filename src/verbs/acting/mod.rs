@@ -14,3 +14,10 @@ pub mod preview;
 pub mod reading;
 pub mod signals;
 pub mod telling;
+
+#[cfg(test)]
+mod beginning_tests;
+#[cfg(test)]
+mod begun;
+#[cfg(test)]
+mod going_on_tests;

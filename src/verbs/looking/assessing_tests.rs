@@ -6,7 +6,8 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::shop::{Said, Shop, document, shop, tried};
+use super::shop::{Shop, document, shop, tried};
+use super::typing::Said;
 use crate::model::kind;
 
 /// A plan of the shop in a file.

@@ -15,4 +15,6 @@ mod assessing_tests;
 #[cfg(test)]
 mod planning_tests;
 #[cfg(test)]
-pub(super) mod shop;
+pub(crate) mod shop;
+#[cfg(test)]
+pub(crate) mod typing;

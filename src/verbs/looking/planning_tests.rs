@@ -3,7 +3,8 @@
 
 use serde_json::json;
 
-use super::shop::{Said, Shop, document, shop, tried};
+use super::shop::{Shop, document, shop, tried};
+use super::typing::Said;
 use crate::model::kind;
 use crate::output::yaml;
 use crate::plan::fixtures::object;

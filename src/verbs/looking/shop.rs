@@ -1,19 +1,16 @@
-//! A cluster of values for stories: it lists what it was given, says yes to every right, and tries what it is asked to try.
+//! A cluster of values for stories: it lists what it was given, says yes to every right, tries what it is asked to try, and keeps what is
+//! written to it. No controller works in it.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
-
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
-use crate::app::{self, Io};
+use super::typing::{self, Said, User};
 use crate::cluster::Cluster;
 use crate::cluster::scripted::{Log, Reply, Seen, cluster};
-use crate::engine::clock::{System, SystemRng};
+use crate::ledger::store::Store;
 use crate::model::kind::{self, Kind};
 use crate::model::manifest::Manifest;
 use crate::plan::fixtures::{DRIVER, claim, class, node, object, running, vm, vmi, volume};
-use crate::verbs::Context;
 
 /// A cluster under construction: namespaces `shop` and `prod`, class `fast`, KubeVirt and CDI.
 #[must_use]
@@ -21,30 +18,15 @@ pub struct Shop {
     objects: Vec<Manifest>,
     /// Answers to requests whose method and path end so.
     special: Vec<(String, u16, &'static str, String)>,
+    /// They are not given to dry runs.
+    only_for_real: bool,
     /// Rights that the user does not have: `create secrets`.
     denied: Vec<&'static str>,
-    stdin: &'static str,
-}
-
-/// What a command printed and did.
-pub struct Said {
-    pub stdout: String,
-    pub stderr: String,
-    pub code: u8,
-    pub log: Log,
-}
-
-impl Said {
-    /// Everything a user sees, for snapshots.
-    pub fn all(&self) -> String {
-        format!("{}-- stderr\n{}-- exit code {}\n", self.stdout, self.stderr, self.code)
-    }
-
-    /// Whether nothing was sent that changes anything.
-    pub fn changed_nothing(&self) -> bool {
-        let question = |seen: &Seen| seen.path.contains("/apis/auth") || seen.query.contains("dryRun=All");
-        self.log.all().iter().all(|seen| seen.method == "GET" || question(seen))
-    }
+    user: User,
+    /// As the server knows them.
+    user_name: &'static str,
+    /// What was written, by whatever command.
+    pub store: Store,
 }
 
 /// A running database server with a disk and cloud-init from a Secret, and a stopped web server.
@@ -73,7 +55,15 @@ pub fn shop() -> Shop {
 
 /// A cluster without anything in it.
 pub fn bare() -> Shop {
-    Shop { objects: Vec::new(), special: Vec::new(), denied: Vec::new(), stdin: "" }
+    Shop {
+        objects: Vec::new(),
+        special: Vec::new(),
+        only_for_real: false,
+        denied: Vec::new(),
+        user: User::default(),
+        user_name: "alice",
+        store: Store::default(),
+    }
 }
 
 pub fn namespace(name: &str) -> Manifest {
@@ -102,6 +92,13 @@ impl Shop {
         self
     }
 
+    /// As [`Shop::answer`], where a dry run of the same goes well.
+    pub fn refusing_for_real(self, request: &str, code: u16, reason: &'static str, message: &str) -> Self {
+        let mut shop = self.answer(request, code, reason, message);
+        shop.only_for_real = true;
+        shop
+    }
+
     /// Says no to a right: `create secrets`.
     pub fn denying(mut self, right: &'static str) -> Self {
         self.denied.push(right);
@@ -110,15 +107,32 @@ impl Shop {
 
     /// Types this into standard input.
     pub fn typing(mut self, text: &'static str) -> Self {
-        self.stdin = text;
+        self.user.stdin = text;
         self
+    }
+
+    /// Answers questions on a terminal.
+    pub fn answering(mut self, text: &'static str) -> Self {
+        self.user.is_terminal = true;
+        self.typing(text)
+    }
+
+    /// Nobody reads what is printed.
+    pub fn with_closed_stdout(mut self) -> Self {
+        self.user.has_left = true;
+        self
+    }
+
+    /// Lets somebody else than alice type.
+    pub fn typed_by(self, user_name: &'static str) -> Self {
+        Self { user_name, ..self }
     }
 
     /// Types a command, whose words are split at blanks, and is told everything.
     pub async fn run(self, line: &str) -> Said {
-        let stdin = self.stdin;
+        let user = self.user;
         let (cluster, log) = self.serve();
-        run(cluster, log, stdin, line).await
+        typing::run(cluster, log, user, line).await
     }
 
     pub fn serve(self) -> (Cluster, Log) {
@@ -128,7 +142,7 @@ impl Shop {
     fn reply(&self, seen: &Seen) -> Reply {
         let special = self.special.iter().find(|(request, ..)| {
             let (method, path) = request.split_once(' ').unwrap();
-            seen.method == method && seen.path.ends_with(path)
+            seen.method == method && seen.path.ends_with(path) && !(self.only_for_real && seen.query.contains("dryRun=All"))
         });
         if let Some((_, code, reason, message)) = special {
             return Reply::status(*code, reason, message);
@@ -136,7 +150,7 @@ impl Shop {
         match (seen.method.as_str(), seen.path.as_str()) {
             ("GET", "/version") => Reply::ok(json!({"gitVersion": "v1.36.2"})),
             ("GET", "/apis/snapshot.storage.k8s.io") => Reply::ok(json!({"preferredVersion": {"version": "v1"}})),
-            ("POST", path) if path.ends_with("/selfsubjectreviews") => Reply::ok(json!({"status": {"userInfo": {"username": "alice"}}})),
+            ("POST", path) if path.ends_with("/selfsubjectreviews") => Reply::ok(json!({"status": {"userInfo": {"username": self.user_name}}})),
             ("POST", path) if path.ends_with("/selfsubjectaccessreviews") => {
                 let of = |key: &str| seen.body["spec"]["resourceAttributes"][key].as_str().unwrap_or_default().to_owned();
                 let right = format!("{} {}", of("verb"), of("resource"));
@@ -145,9 +159,14 @@ impl Shop {
             ("POST", path) if path.ends_with("/selfsubjectrulesreviews") => {
                 Reply::ok(json!({"status": {"resourceRules": [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}]}}))
             }
-            ("POST", _) => Reply::ok(seen.body.clone()),
-            ("GET", path) => self.find(path),
-            _ => Reply::status(405, "MethodNotAllowed", "no"),
+            ("POST", _) if seen.query.contains("dryRun=All") => Reply::ok(seen.body.clone()),
+            ("GET", _) if ["watch=true", "labelSelector"].iter().any(|word| seen.query.contains(word)) => self.store.reply(seen),
+            ("GET", path) => match (self.find(path), self.store.reply(seen)) {
+                (Reply::Answer(404, ..), kept) => kept,
+                (found, _) => found,
+            },
+            ("PATCH", _) => Reply::status(405, "MethodNotAllowed", "no"),
+            _ => self.store.reply(seen),
         }
     }
 
@@ -170,58 +189,6 @@ impl Shop {
                 .find(|object| object.name() == name)
                 .map_or_else(|| Reply::status(404, "NotFound", &format!("{plural} {name:?} not found")), |object| Reply::ok(object.0.clone())),
         }
-    }
-}
-
-async fn run(cluster: Cluster, log: Log, stdin: &'static str, line: &str) -> Said {
-    let (stdout, stderr) = (Paper::default(), Paper::default());
-    let mut io = Io {
-        stdin: Box::new(io::Cursor::new(stdin)),
-        stdout: Box::new(stdout.clone()),
-        stderr: Box::new(stderr.clone()),
-        stdin_is_terminal: false,
-        stdout_is_terminal: false,
-        stderr_is_terminal: false,
-        env: |_| None,
-    };
-    let code = match app::read("kubectl vmmove", line.split_whitespace().map(Into::into), &mut io) {
-        Err(code) => code,
-        Ok(cli) => {
-            let mut cx = Context {
-                connection: cli.connection.clone(),
-                connector: Arc::new(move |_| {
-                    let cluster = cluster.clone();
-                    Box::pin(async move { Ok(cluster) })
-                }),
-                io,
-                clock: Arc::new(System::new()),
-                rng: Arc::new(SystemRng),
-                prefix: "kubectl vmmove".to_owned(),
-                program: String::new(),
-            };
-            Box::pin(app::run(cli, &mut cx)).await
-        }
-    };
-    Said { stdout: stdout.text(), stderr: stderr.text(), code: code.0, log }
-}
-
-#[derive(Clone, Default)]
-struct Paper(Arc<Mutex<Vec<u8>>>);
-
-impl Paper {
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-}
-
-impl Write for Paper {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 
