@@ -3,6 +3,7 @@
 //! A waiter makes its [`Wakes`] first, then looks, then waits: whatever happens after the look wakes it. Several waiters on one
 //! topic share one watch, which ends with the last of them.
 
+use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -24,11 +25,40 @@ pub struct Topic {
     pub namespace: Option<String>,
     pub name: Option<String>,
     pub labels: Option<String>,
+    /// Of the pods of guests, only those of this one's; and all other pods.
+    pub guest: Option<String>,
+}
+
+/// How much has changed since a watch began, as counts that only grow.
+#[derive(Default)]
+pub(super) struct Changes {
+    /// In objects that belong to one guest, by its name.
+    guests: HashMap<String, u64>,
+    others: u64,
+}
+
+impl Changes {
+    /// Counts a change in an object of this guest, or in one of none.
+    pub fn count(&mut self, guest: Option<&str>) {
+        match guest {
+            Some(guest) => *self.guests.entry(guest.to_owned()).or_default() += 1,
+            None => self.others += 1,
+        }
+    }
+
+    /// What matters to whoever waits for this guest, or for all.
+    fn seen_by(&self, guest: Option<&str>) -> u64 {
+        let guests = match guest {
+            Some(guest) => self.guests.get(guest).copied().unwrap_or_default(),
+            None => self.guests.values().sum(),
+        };
+        self.others + guests
+    }
 }
 
 /// A watch that runs as long as somebody holds this.
 pub(super) struct Watching {
-    wakes: watch::Sender<()>,
+    wakes: watch::Sender<Changes>,
     task: AbortHandle,
 }
 
@@ -40,18 +70,44 @@ impl Drop for Watching {
 
 /// Wake-up calls of some topics. Dropping it ends the watches that nobody else shares.
 pub struct Wakes {
-    topics: Vec<(Arc<Watching>, watch::Receiver<()>)>,
+    topics: Vec<Waiting>,
     cluster: Cluster,
+}
+
+/// One topic of one waiter.
+struct Waiting {
+    changes: watch::Receiver<Changes>,
+    guest: Option<String>,
+    seen: u64,
+    _watching: Arc<Watching>,
+}
+
+impl Waiting {
+    /// Resolves when something changed that matters here.
+    async fn next(&mut self) {
+        while self.changes.changed().await.is_ok() {
+            if self.is_news() {
+                return;
+            }
+        }
+    }
+
+    fn is_news(&mut self) -> bool {
+        let now = self.changes.borrow_and_update().seen_by(self.guest.as_deref());
+        std::mem::replace(&mut self.seen, now) != now
+    }
 }
 
 impl Cluster {
     /// Begins to watch the topics (in the background, so call it on a runtime).
     pub fn watch(&self, topics: &[Topic]) -> Wakes {
-        let topics = topics.iter().map(|topic| self.watching(topic)).map(|watching| {
-            let receiver = watching.wakes.subscribe();
-            (watching, receiver)
-        });
-        Wakes { topics: topics.collect(), cluster: self.clone() }
+        let waiting = |topic: &Topic| {
+            let watching = self.watching(&Topic { guest: None, ..topic.clone() });
+            let changes = watching.wakes.subscribe();
+            let seen = changes.borrow().seen_by(topic.guest.as_deref());
+            Waiting { changes, guest: topic.guest.clone(), seen, _watching: watching }
+        };
+        Wakes { topics: topics.iter().map(waiting).collect(), cluster: self.clone() }
     }
 
     fn watching(&self, topic: &Topic) -> Arc<Watching> {
@@ -59,7 +115,7 @@ impl Cluster {
         if let Some(watching) = running.get(topic).and_then(std::sync::Weak::upgrade) {
             return watching;
         }
-        let wakes = watch::Sender::new(());
+        let wakes = watch::Sender::default();
         let task = tokio::spawn(keep_watching(self.clone(), topic.clone(), wakes.clone())).abort_handle();
         let watching = Arc::new(Watching { wakes, task });
         running.retain(|_, watching| watching.strong_count() > 0);
@@ -76,9 +132,9 @@ impl Wakes {
             self.cluster.clock().sleep(WITHOUT_WATCH).await;
             return;
         }
-        select_all(self.topics.iter_mut().map(|(_, receiver)| receiver.changed().boxed())).await.0.ok();
-        for (_, receiver) in &mut self.topics {
-            receiver.borrow_and_update();
+        select_all(self.topics.iter_mut().map(|waiting| waiting.next().boxed())).await;
+        for waiting in &mut self.topics {
+            waiting.is_news();
         }
     }
 }
@@ -97,7 +153,7 @@ mod tests {
     use crate::model::kind;
 
     fn claims() -> Topic {
-        Topic { kind: kind::CLAIM, namespace: Some("shop".into()), name: Some("root".into()), labels: None }
+        Topic { kind: kind::CLAIM, namespace: Some("shop".into()), name: Some("root".into()), labels: None, guest: None }
     }
 
     fn event(change: &str, version: u32) -> String {
@@ -152,6 +208,25 @@ mod tests {
         let _again = cluster.watch(&[claims()]);
         cluster.clock().sleep(Duration::from_secs(1)).await;
         assert_eq!(log.len(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_waits_for_a_guest_sleeps_on_when_pods_of_other_guests_change() {
+        let (cluster, log, feed) = fed(1);
+        let pods = |guest: &str| Topic { kind: kind::POD, namespace: Some("shop".into()), name: None, labels: None, guest: Some(guest.into()) };
+        let (mut db, mut web) = (cluster.watch(&[pods("db-1")]), cluster.watch(&[pods("web-1")]));
+        let pod = |owner: &str, kind: &str| {
+            let owners = serde_json::json!([{"kind": kind, "name": owner}]);
+            let object = serde_json::json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "pod", "resourceVersion": "5", "ownerReferences": owners}});
+            serde_json::json!({"type": "MODIFIED", "object": object}).to_string()
+        };
+        feed[0].unbounded_send(pod("web-1", "VirtualMachineInstance")).unwrap();
+        assert!(woken(&cluster, &mut db, 1.0).await && woken(&cluster, &mut web, 1.0).await, "the first event tells that the watch stands");
+        feed[0].unbounded_send(pod("web-1", "VirtualMachineInstance")).unwrap();
+        assert!(woken(&cluster, &mut web, 1.0).await && !woken(&cluster, &mut db, 5.0).await);
+        feed[0].unbounded_send(pod("backup", "Job")).unwrap();
+        assert!(woken(&cluster, &mut db, 1.0).await && woken(&cluster, &mut web, 1.0).await, "it may mount the disks of either");
+        assert_eq!(log.len(), 1);
     }
 
     #[tokio::test(start_paused = true)]

@@ -16,7 +16,8 @@ use super::call::Cluster;
 use super::error::{ApiError, Reason};
 use super::path::{collection, with_query};
 use super::request::{Call, METADATA};
-use super::wait::{Topic, WITHOUT_WATCH};
+use super::wait::{Changes, Topic, WITHOUT_WATCH};
+use crate::model::kind;
 
 /// A watch that is silent for so long is taken for dead.
 const SILENCE: Duration = Duration::from_secs(60);
@@ -37,7 +38,7 @@ enum End {
 }
 
 /// Watches a topic until the task is aborted, and says so in `wakes` whenever something may have changed.
-pub(super) async fn keep_watching(cluster: Cluster, topic: Topic, wakes: watch::Sender<()>) {
+pub(super) async fn keep_watching(cluster: Cluster, topic: Topic, wakes: watch::Sender<Changes>) {
     let mut version = String::new();
     let mut pause = Duration::from_millis(250);
     loop {
@@ -48,7 +49,7 @@ pub(super) async fn keep_watching(cluster: Cluster, topic: Topic, wakes: watch::
             End::Closed => {}
             End::Lost => {
                 version.clear();
-                wakes.send_replace(());
+                wake(&wakes, None);
             }
             End::Failed(error) if error.is_transient() => {
                 tracing::debug!(kind = topic.kind.plural, "watch broke: {error}");
@@ -59,7 +60,7 @@ pub(super) async fn keep_watching(cluster: Cluster, topic: Topic, wakes: watch::
                 pause = LONGEST_PAUSE.min(pause * 2);
                 if error.code != 0 {
                     // The server answers, so looking may work though watching does not.
-                    wakes.send_replace(());
+                    wake(&wakes, None);
                 }
                 continue;
             }
@@ -67,7 +68,7 @@ pub(super) async fn keep_watching(cluster: Cluster, topic: Topic, wakes: watch::
                 tracing::debug!(kind = topic.kind.plural, "cannot watch: {error}");
                 version.clear();
                 cluster.clock().sleep(WITHOUT_WATCH).await;
-                wakes.send_replace(());
+                wake(&wakes, None);
                 continue;
             }
         }
@@ -82,7 +83,7 @@ pub(super) async fn keep_watching(cluster: Cluster, topic: Topic, wakes: watch::
 }
 
 /// One request's worth of watching, from `version` on; keeps `version` up to date.
-async fn stretch(cluster: &Cluster, topic: &Topic, version: &mut String, wakes: &watch::Sender<()>) -> End {
+async fn stretch(cluster: &Cluster, topic: &Topic, version: &mut String, wakes: &watch::Sender<Changes>) -> End {
     let call = Call::new(Method::GET, path(topic, version)).accept(METADATA);
     let request = match call.request::<Vec<u8>>() {
         Ok(request) => request,
@@ -108,23 +109,34 @@ async fn stretch(cluster: &Cluster, topic: &Topic, version: &mut String, wakes: 
             Either::Right(_) if settled => return End::Lost,
             Either::Right(_) => {
                 settled = true;
-                wakes.send_replace(());
+                wake(wakes, None);
                 continue;
             }
         };
-        settled = true;
+        // Whoever's object went before the watch stood is woken by what comes first, whosever that is.
+        let fresh = !std::mem::replace(&mut settled, true);
         match event {
             WatchEvent::Added(object) | WatchEvent::Modified(object) | WatchEvent::Deleted(object) => {
                 if let Some(seen) = object.pointer("/metadata/resourceVersion").and_then(Value::as_str) {
                     seen.clone_into(version);
                 }
-                wakes.send_replace(());
+                wake(wakes, guest_of(&object).filter(|_| !fresh));
             }
             WatchEvent::Bookmark(bookmark) => bookmark.metadata.resource_version.clone_into(version),
             WatchEvent::Error(status) if status.code == 410 => return End::Lost,
             WatchEvent::Error(status) => return End::Failed(ApiError::of_status(&status, status.code, None)),
         }
     }
+}
+
+fn wake(wakes: &watch::Sender<Changes>, guest: Option<&str>) {
+    wakes.send_modify(|changes| changes.count(guest));
+}
+
+/// The guest that an object exists for, by its owner.
+fn guest_of(object: &Value) -> Option<&str> {
+    let owners = object.pointer("/metadata/ownerReferences")?.as_array()?;
+    owners.iter().find(|owner| owner["kind"] == kind::VMI.kind)?["name"].as_str()
 }
 
 fn path(topic: &Topic, version: &str) -> String {

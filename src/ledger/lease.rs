@@ -238,7 +238,7 @@ impl Place {
     }
 
     fn topic(&self) -> Topic {
-        Topic { kind: kind::LEASE, namespace: self.object.namespace.clone(), name: Some(self.object.name.clone()), labels: None }
+        Topic { kind: kind::LEASE, namespace: self.object.namespace.clone(), name: Some(self.object.name.clone()), labels: None, guest: None }
     }
 }
 

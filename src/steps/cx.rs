@@ -14,7 +14,7 @@ use crate::engine::{Probe, StepError};
 use crate::model::finding::Finding;
 use crate::model::graph::StepId;
 use crate::model::journal::{Cause, Epoch, Holder};
-use crate::model::kind::Kind;
+use crate::model::kind::{self, Kind};
 use crate::model::manifest::Manifest;
 use crate::model::names::{End, MoveId, ObjectRef};
 use crate::plan::document::{DiskPlan, MachinePlan, PlanSpec};
@@ -57,7 +57,13 @@ impl Cx {
 
     pub(super) fn topic(&self, end: End, kind: Kind, name: Option<&str>) -> (End, Topic) {
         let namespace = kind.namespaced.then(|| self.sites.at(end).namespace.clone());
-        (end, Topic { kind, namespace, name: name.map(str::to_owned), labels: None })
+        (end, Topic { kind, namespace, name: name.map(str::to_owned), labels: None, guest: None })
+    }
+
+    /// The pods that may hold what belongs to a machine: its guest's own, and those of no guest.
+    pub(super) fn pods(&self, end: End, machine: &str) -> (End, Topic) {
+        let (end, pods) = self.topic(end, kind::POD, None);
+        (end, Topic { guest: Some(machine.to_owned()), ..pods })
     }
 
     pub(super) fn machine(&self, name: &str) -> Result<&MachinePlan, StepError> {

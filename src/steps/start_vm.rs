@@ -24,6 +24,9 @@ use crate::plan::step::Step;
 /// So long a guest may take to come up.
 const PATIENCE: Duration = Duration::from_secs(600);
 
+/// Within this time a guest that is starting needs no explanation.
+const SOON: Duration = Duration::from_secs(5);
+
 pub(super) struct StartVm<'a> {
     pub machine: &'a str,
     pub step: &'a Step,
@@ -49,10 +52,9 @@ impl StartVm<'_> {
     /// Why the guest is not up yet.
     async fn waiting(&self, cx: &Cx, vm: &Manifest, instance: Option<&Manifest>) -> Result<Probe, StepError> {
         let status = Vm(vm).printable_status().to_owned();
-        let warning = match instance {
-            Some(instance) => cx.warning_about(End::Target, instance).await,
-            None => cx.warning_about(End::Target, vm).await,
-        };
+        // Events are only asked for when something seems to be wrong.
+        let in_order = ["Starting", "Running", "Stopped"].contains(&status.as_str()) && cx.waited(self.step) < SOON;
+        let warning = if in_order { None } else { cx.warning_about(End::Target, instance.unwrap_or(vm)).await };
         let words = warning.map_or_else(|| format!("its guest to start ({status})"), |warning| format!("its guest to start ({status}; {warning})"));
         if cx.waited(self.step) > PATIENCE {
             return Err(StepError::permanent(format!(
@@ -130,7 +132,7 @@ impl Perform for StartVm<'_> {
         vec![
             cx.topic(End::Target, kind::VM, Some(&plan.target)),
             cx.topic(End::Target, kind::VMI, Some(&plan.target)),
-            cx.topic(End::Target, kind::POD, None),
+            cx.pods(End::Target, &plan.target),
         ]
     }
 }

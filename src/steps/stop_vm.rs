@@ -89,12 +89,17 @@ impl StopVm<'_> {
 impl Perform for StopVm<'_> {
     async fn probe(&self, cx: &Cx) -> Result<Probe, StepError> {
         let plan = cx.machine(self.machine)?;
-        match cx.standing(self.machine).await? {
-            Standing::Held(_) => {}
-            Standing::Broken(why) => return Ok(Probe::Stale(why)),
-            Standing::Gone => return Err(StepError::Blocked(super::source::gone(cx, self.machine))),
+        let instance = cx.get(End::Source, kind::VMI, self.machine).await?;
+        // A guest that is on its way out says so many times; the fence is looked at when it is gone.
+        let leaving = instance.as_ref().is_some_and(|instance| instance.is_deleting() && !Vmi(instance).is_final());
+        if !leaving {
+            match cx.standing(self.machine).await? {
+                Standing::Held(_) => {}
+                Standing::Broken(why) => return Ok(Probe::Stale(why)),
+                Standing::Gone => return Err(StepError::Blocked(super::source::gone(cx, self.machine))),
+            }
         }
-        if let Some(instance) = cx.get(End::Source, kind::VMI, self.machine).await? {
+        if let Some(instance) = instance {
             let ended = Vmi(&instance).is_final();
             if plan.power.running && Vmi(&instance).ended_uncleanly() && !cx.plan.options.accept_unclean {
                 return Err(self.unclean(cx));
@@ -129,7 +134,7 @@ impl Perform for StopVm<'_> {
     }
 
     fn topics(&self, cx: &Cx) -> Vec<(End, Topic)> {
-        let mut topics = vec![cx.topic(End::Source, kind::VMI, Some(self.machine)), cx.topic(End::Source, kind::POD, None)];
+        let mut topics = vec![cx.topic(End::Source, kind::VMI, Some(self.machine)), cx.pods(End::Source, self.machine)];
         topics.push(cx.topic(End::Source, kind::VM, Some(self.machine)));
         topics
     }

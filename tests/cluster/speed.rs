@@ -155,6 +155,9 @@ async fn requests(lab: &Lab) -> Result<()> {
             proxy.forget();
             tool.done(&format!("run --all --to {target} {flags} --parallel 5 --yes")).await?;
             rows.push((count, survey, counted(&proxy.requests())));
+            if count == 1 {
+                println!("\nwhat 'run --all {flags}' reads for one machine: {}", reads(&proxy.requests()));
+            }
         }
         println!("\nrequests of 'run --all {flags}', in brackets those of 'plan' alone, and per machine more:");
         println!("{:<22}{:>14}{:>14}{:>14}{:>10}", "", "1 machine", "3 machines", "5 machines", "each more");
@@ -168,6 +171,16 @@ async fn requests(lab: &Lab) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The kinds of reads of one object, with how many there were of each.
+fn reads(requests: &[Request]) -> String {
+    let mut kinds = std::collections::BTreeMap::<String, u32>::new();
+    for request in requests.iter().filter(|request| request.method == http::Method::GET && !request.watches() && is_one(request)) {
+        let kind = request.path.split('/').rev().nth(1).unwrap_or_default();
+        *kinds.entry(kind.to_owned()).or_default() += 1;
+    }
+    kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect::<Vec<_>>().join(", ")
 }
 
 /// How many requests there were of each sort; each counts once.
