@@ -42,14 +42,14 @@ impl Downtime {
         self.up.zip(self.down).map(|(up, down)| up.saturating_sub(down))
     }
 
-    /// Resolves with the limit when the group has been down for longer and its start has not been begun; else never.
+    /// Resolves with the limit when the group has been down for longer and can still be put back without loss; else never.
     pub(super) async fn passed<H: Hands, L: Ledger>(&self, engine: &Engine<'_, H, L>) -> Duration {
         let will_start = engine.nodes_of(&self.group).any(|node| node.phase == Phase::Start);
         match (engine.settings.max_downtime, self.since) {
-            (Some(limit), Some(since)) if will_start => {
+            (Some(limit), Some(since)) if will_start && self.up.is_none() => {
                 engine.clock.sleep((since + limit).saturating_sub(engine.clock.elapsed())).await;
-                // The start may have been begun while this slept.
-                if engine.has_started(&self.group) { std::future::pending().await } else { limit }
+                // It may have come up while this slept.
+                if engine.is_up(&self.group).await { std::future::pending().await } else { limit }
             }
             _ => std::future::pending().await,
         }

@@ -89,8 +89,12 @@ impl<'a, H: Hands, L: Ledger> Engine<'a, H, L> {
             Err(Trouble::Stuck(cause)) => end(Outcome::Stuck, Some(cause)),
             Err(trouble) => {
                 self.failed.set(true);
-                let asked = matches!(trouble, Trouble::TooLong(_)) || self.settings.on_failure == OnFailure::Undo;
-                if !asked || group.is_empty() || self.has_started(group) || self.cancel.reason().is_some() {
+                let (asked, kept) = match trouble {
+                    // It may have come up while what was in flight came to its end.
+                    Trouble::TooLong(_) => (true, self.is_up(group).await),
+                    _ => (self.settings.on_failure == OnFailure::Undo, self.has_started(group)),
+                };
+                if !asked || group.is_empty() || kept || self.cancel.reason().is_some() {
                     return end(Outcome::Failed, Some(trouble.cause()));
                 }
                 let back = self.back_group(group).await;

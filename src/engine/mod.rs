@@ -83,6 +83,8 @@ pub trait Hands {
     fn probe(&self, id: &StepId) -> impl Future<Output = Result<Probe, StepError>>;
     fn perform(&self, id: &StepId, before: &Value) -> impl Future<Output = Result<(), StepError>>;
     fn undo(&self, id: &StepId, before: &Value, made: Option<&Value>) -> impl Future<Output = Result<Undo, StepError>>;
+    /// Whether undoing a step that is under way loses nothing, such as a start whose guest has not come up.
+    fn loses_nothing(&self, id: &StepId) -> impl Future<Output = Result<bool, StepError>>;
     fn listen(&self, id: &StepId) -> Self::Wakes;
     /// Gives later steps the output of this one; `None` when it has been undone.
     fn remember(&self, id: &StepId, output: Option<&Value>);

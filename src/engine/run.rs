@@ -36,7 +36,8 @@ pub struct Settings {
     /// Nodes in flight at once per lane; lanes without an entry are unlimited.
     pub lanes: BTreeMap<Lane, usize>,
     pub on_failure: OnFailure,
-    /// From the first node of phase Stop until it is being started a group may take this long in one run; then it is put back.
+    /// From the first node of phase Stop until it has come up a group may take this long in one run; then it is put back, unless that
+    /// would lose something.
     /// Groups without a node of phase Start are down anyway and have no limit.
     pub max_downtime: Option<Duration>,
 }
@@ -235,6 +236,19 @@ impl<'a, H: Hands, L: Ledger> Engine<'a, H, L> {
     pub(super) fn has_started(&self, group: &str) -> bool {
         let (states, acted) = (self.states.borrow(), self.acted.borrow());
         self.nodes_of(group).any(|node| node.phase >= Phase::Start && states.is_begun(&node.id) && acted.contains(&node.id))
+    }
+}
+
+impl<H: Hands, L: Ledger> Engine<'_, H, L> {
+    /// Whether the group has come up in the target, or nobody can say that it has not.
+    pub(super) async fn is_up(&self, group: &str) -> bool {
+        let begun = |node: &&Node| node.phase >= Phase::Start && self.acted.borrow().contains(&node.id);
+        for node in self.nodes_of(group).filter(begun) {
+            if self.states.borrow().is_done(&node.id) || !matches!(self.hands.loses_nothing(&node.id).await, Ok(true)) {
+                return true;
+            }
+        }
+        false
     }
 }
 

@@ -94,7 +94,7 @@ pub struct Options {
     /// Go on with disks of a guest that was cut off.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub accept_unclean: bool,
-    /// Put a virtual machine back that has not reached its start by then.
+    /// Put a virtual machine back that has not come up in the target by then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_downtime_seconds: Option<u64>,
 }

@@ -178,6 +178,11 @@ impl Hands for Hand {
         with_twin!(step, twin => twin.undo(&self.cx, before, made).await)
     }
 
+    async fn loses_nothing(&self, id: &StepId) -> Result<bool, StepError> {
+        let step = self.step(id)?;
+        with_twin!(step, twin => twin.loses_nothing(&self.cx).await)
+    }
+
     fn listen(&self, id: &StepId) -> Listening {
         let topics = self.step(id).map(|step| with_twin!(step, twin => twin.topics(&self.cx))).unwrap_or_default();
         let at = |end: End| topics.iter().filter(|(of, _)| *of == end).map(|(_, topic)| topic.clone()).collect::<Vec<Topic>>();

@@ -25,6 +25,11 @@ pub(super) trait Perform {
         Ok(Undo::Done)
     }
 
+    /// Whether undoing it while it is under way loses nothing.
+    async fn loses_nothing(&self, _cx: &Cx) -> Result<bool, StepError> {
+        Ok(false)
+    }
+
     /// What it waits for, forward and back.
     fn topics(&self, _cx: &Cx) -> Vec<(End, Topic)> {
         Vec::new()

@@ -127,6 +127,12 @@ impl Perform for StartVm<'_> {
         })
     }
 
+    /// A guest that never came up has written nothing. KubeVirt says Running as soon as its domain runs (kubevirt `pkg/virt-handler/vm.go`).
+    async fn loses_nothing(&self, cx: &Cx) -> Result<bool, StepError> {
+        let instance = cx.get(End::Target, kind::VMI, &cx.machine(self.machine)?.target).await?;
+        Ok(instance.is_none_or(|instance| matches!(Vmi(&instance).phase(), "" | "Pending" | "Scheduling" | "Scheduled")))
+    }
+
     fn topics(&self, cx: &Cx) -> Vec<(End, Topic)> {
         let Ok(plan) = cx.machine(self.machine) else { return Vec::new() };
         vec![

@@ -70,13 +70,33 @@ async fn a_machine_that_is_down_too_long_is_put_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_start_that_was_begun_in_time_may_take_its_time() {
+async fn a_start_that_may_have_left_something_is_not_taken_back() {
     let graph = graphs::one();
     let mut story = Story::of(&graph).max_downtime(60);
     story.world.script("db/root/clone", |clone| clone.waits = 50);
     story.world.script("db/start", |start| start.waits = 300);
     let summary = story.forward().await;
     assert_eq!(summary.groups[0].downtime, Some(Duration::from_secs(350)));
+    story.assert_arrived();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_that_leaves_nothing_is_taken_back_in_time() {
+    let graph = graphs::one();
+    let mut story = Story::of(&graph).max_downtime(60);
+    story.world.script("db/start", |start| (start.waits, start.lossless) = (300, true));
+    let summary = story.forward().await;
+    assert_eq!((outcome(&summary, "db"), cause(&summary, "db")), (Some(Outcome::Undone), "it was not started within 60s".to_owned()));
+    story.assert_as_before();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_machine_that_is_up_in_time_is_not_put_back() {
+    let graph = graphs::one();
+    let mut story = Story::of(&graph).max_downtime(60);
+    story.world.script("db/start", |start| start.lossless = true);
+    story.world.script("db/verify", |verify| (verify.waits, verify.lossless) = (300, true));
+    story.forward().await;
     story.assert_arrived();
 }
 

@@ -34,6 +34,8 @@ pub(super) struct Script {
     pub uncounted: bool,
     /// So many of the next effects do not count.
     pub stale: usize,
+    /// It can be undone without loss while it is under way.
+    pub lossless: bool,
     /// Its first look finds that the effect of another step does not count any more.
     pub sees_stale: Option<StepId>,
     /// While it acts, the effect of another step stops to count.
@@ -190,6 +192,10 @@ impl Hands for World<'_> {
                 Probe::Underway(Progress::waiting_for("the storage system"))
             }
         })
+    }
+
+    async fn loses_nothing(&self, step: &StepId) -> Result<bool, StepError> {
+        Ok(self.scripted(step, |script| script.lossless))
     }
 
     async fn perform(&self, step: &StepId, before: &Value) -> Result<(), StepError> {

@@ -34,7 +34,7 @@ pub const FIELDS: &[Field] = &[
     ),
     may("MoveList.spec.options.forceStop", Flag, "Cut off a guest that does not shut down in time."),
     may("MoveList.spec.options.acceptUnclean", Flag, "Go on with the disks of a guest that was cut off."),
-    may("MoveList.spec.options.maxDowntimeSeconds", Integer, "Put a machine back that has not reached its start by then, in seconds."),
+    may("MoveList.spec.options.maxDowntimeSeconds", Integer, "Put a machine back that has not come up in the target by then, in seconds."),
     may("MoveList.spec.strategy", OneOf(STRATEGIES), "A strategy for all disks."),
     may("MoveList.spec.storageClass", Text, "The target's storage class for all disks."),
     may("MoveList.spec.mapStorageClass", TextMap, "The target's storage class for disks that are on another one."),

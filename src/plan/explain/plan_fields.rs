@@ -46,7 +46,7 @@ pub const FIELDS: &[Field] = &[
     ),
     may("MovePlan.spec.options.forceStop", Flag, "Cut off a guest that does not shut down in time."),
     may("MovePlan.spec.options.acceptUnclean", Flag, "Go on with the disks of a guest that was cut off."),
-    may("MovePlan.spec.options.maxDowntimeSeconds", Integer, "Put a machine back that has not reached its start by then, in seconds."),
+    may("MovePlan.spec.options.maxDowntimeSeconds", Integer, "Put a machine back that has not come up in the target by then, in seconds."),
     may("MovePlan.spec.force", Flag, "Machines that something else manages, such as GitOps, are moved all the same."),
     may("MovePlan.spec.networks", TextMap, "Network attachments in the target, by what the source calls them."),
     must("MovePlan.spec.machines", List, "The virtual machines, sorted by name."),

@@ -79,8 +79,8 @@ pub struct Decisions {
     /// Network in the target for one of the source; can be repeated
     #[arg(long, value_name = "OLD=NEW", value_parser = pair)]
     pub map_network: Vec<(String, String)>,
-    /// Choose strategies that are estimated to stay under it, or refuse; and put a virtual machine back that has not reached
-    /// its start by then (such as 90s or 10m)
+    /// Choose strategies that are estimated to stay under it, or refuse; and put a virtual machine back that has not come up
+    /// in the target by then (such as 90s or 10m)
     #[arg(long, value_name = "DURATION", value_parser = parse)]
     pub max_downtime: Option<Duration>,
     /// Power state in the target: as-before, always or never [default: as-before]
