@@ -7,6 +7,7 @@ use super::cx::{Cx, claim_waits, foreign};
 use super::perform::Perform;
 use super::reserve_claim::source_claim;
 use super::source::{Standing, gone};
+use super::volume::deletion;
 use crate::cluster::{Propagation, Topic};
 use crate::engine::{Probe, StepError, Undo};
 use crate::model::disk::Claim;
@@ -87,7 +88,11 @@ impl Perform for CloneClaim<'_> {
         if let Some(old) = staging(cx, disk).await? {
             let counts = old.annotation(ANNOTATION_EPOCH) == marks.epoch.as_deref() || old.is_deleting();
             // One of another epoch goes; the next look waits until it has gone.
-            return if counts { Ok(()) } else { cx.delete(&old, End::Source, Propagation::Background).await };
+            if counts {
+                return Ok(());
+            }
+            cx.let_volume_go(disk, &old).await?;
+            return cx.delete(&old, End::Source, Propagation::Background).await;
         }
         let source = source_claim(cx, disk).await?;
         cx.create(End::Source, &staging_claim(&source, &staging_name(cx, disk), &marks)).await
@@ -96,11 +101,12 @@ impl Perform for CloneClaim<'_> {
     async fn undo(&self, cx: &Cx, _before: &Value, _made: Option<&Value>) -> Result<Undo, StepError> {
         let disk = cx.disk(self.machine, self.volume)?;
         let Some(clone) = staging(cx, disk).await? else { return Ok(Undo::Done) };
+        let mut stays = None;
         if !clone.is_deleting() {
-            cx.original_stands(disk, &clone).await?;
+            stays = cx.let_volume_go(disk, &clone).await?;
             cx.delete(&clone, End::Source, Propagation::Background).await?;
         }
-        Ok(Undo::Waiting(Progress::waiting_for(format!("claim {} to be deleted", clone.name()))))
+        Ok(Undo::Waiting(deletion(&format!("claim {}", clone.name()), stays)))
     }
 
     fn topics(&self, cx: &Cx) -> Vec<(End, Topic)> {

@@ -6,6 +6,7 @@ use super::cx::{Cx, fault, foreign, stranger};
 use super::perform::Perform;
 use super::reserve_claim::source_claim;
 use super::source::{Standing, gone};
+use super::volume::deletion;
 use crate::cluster::{Dry, Propagation, Topic};
 use crate::engine::{Probe, StepError, Undo};
 use crate::model::disk::{Claim, DataVolume, Volume};
@@ -46,6 +47,18 @@ impl CloneDisk<'_> {
             cx.target().cluster.merge(&at, &json!({"metadata": metadata}), Dry::No).await.map_err(fault)?;
         }
         cx.delete(clone, End::Target, Propagation::Orphan).await
+    }
+
+    /// Deletes a copy with its claim and its volume, while the source has the disk; tells what stays behind.
+    async fn let_go(&self, cx: &Cx, disk: &DiskPlan, clone: &Manifest) -> Result<Option<String>, StepError> {
+        cx.original_stands(disk, clone).await?;
+        let claim = cx.get(End::Target, kind::CLAIM, &disk.target_claim).await?;
+        let stays = match claim.filter(|claim| claim.owners().any(|owner| owner.uid == clone.uid())) {
+            Some(claim) => cx.let_volume_go(disk, &claim).await?,
+            None => None,
+        };
+        cx.delete(clone, End::Target, Propagation::Background).await?;
+        Ok(stays)
     }
 
     /// What CDI waits for, and what it says went wrong: clones never become Failed, so annotations and events are all there is.
@@ -122,7 +135,7 @@ impl Perform for CloneDisk<'_> {
                 return self.take_off(cx, disk, &old, &marks).await;
             }
             // One of another epoch goes; the next look waits until it has gone.
-            return if counts { Ok(()) } else { cx.delete(&old, End::Target, Propagation::Background).await };
+            return if counts { Ok(()) } else { self.let_go(cx, disk, &old).await.map(drop) };
         }
         if let Some(claim) = cx.get(End::Target, kind::CLAIM, &disk.target_claim).await? {
             // CDI would refuse. What is left of an earlier try goes by itself; anything else is not ours.
@@ -153,19 +166,20 @@ impl Perform for CloneDisk<'_> {
         let disk = cx.disk(self.machine, self.volume)?;
         let ours = self.marks(cx, disk);
         if let Some(clone) = self.clone(cx, disk).await?.filter(|clone| ours.are_on(clone)) {
+            let mut stays = None;
             if !clone.is_deleting() {
-                cx.original_stands(disk, &clone).await?;
-                cx.delete(&clone, End::Target, Propagation::Background).await?;
+                stays = self.let_go(cx, disk, &clone).await?;
             }
-            return Ok(Undo::Waiting(Progress::waiting_for(format!("datavolume {} to be deleted", clone.name()))));
+            return Ok(Undo::Waiting(deletion(&format!("datavolume {}", clone.name()), stays)));
         }
         // CDI copies our marks onto the claim it makes; one that outlives its DataVolume is ours to delete.
         if let Some(claim) = cx.get(End::Target, kind::CLAIM, &disk.target_claim).await?.filter(|claim| ours.are_on(claim)) {
+            let mut stays = None;
             if !claim.is_deleting() && claim.owners().next().is_none() {
-                cx.original_stands(disk, &claim).await?;
+                stays = cx.let_volume_go(disk, &claim).await?;
                 cx.delete(&claim, End::Target, Propagation::Background).await?;
             }
-            return Ok(Undo::Waiting(Progress::waiting_for(format!("claim {} of the target to be deleted", claim.name()))));
+            return Ok(Undo::Waiting(deletion(&format!("claim {} of the target", claim.name()), stays)));
         }
         Ok(Undo::Done)
     }

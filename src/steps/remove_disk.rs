@@ -84,6 +84,15 @@ impl RemoveDisk<'_> {
         Ok(())
     }
 
+    /// What stays of the source's disk: a volume whose policy is to outlive its claim.
+    async fn kept(&self, cx: &Cx, disk: &DiskPlan) -> Option<String> {
+        let name = disk.persistent_volume.as_deref().filter(|_| disk.strategy.copies())?;
+        // Whoever may not look has not been let come this far.
+        let volume = cx.get(End::Source, kind::VOLUME, name).await.ok().flatten()?;
+        let stays = super::volume::claim_uid(&volume) == disk.claim_uid && Volume(&volume).reclaim_policy() == "Retain";
+        stays.then(|| format!("{}/{name} stays with its bytes, for its reclaim policy is Retain", kind::VOLUME.singular()))
+    }
+
     /// Another virtual machine or instance that names this claim.
     async fn used_by_machine(&self, cx: &Cx, claim: &str) -> Result<Option<String>, StepError> {
         let namespace = Some(cx.source().namespace.as_str());
@@ -109,7 +118,7 @@ impl Perform for RemoveDisk<'_> {
             None => self.claim(cx, disk).await?,
         };
         Ok(match left {
-            None => Probe::Ours(json!({})),
+            None => Probe::Ours(self.kept(cx, disk).await.map_or_else(|| json!({}), |remark| json!({"remark": remark}))),
             Some(left) if left.is_deleting() => {
                 Probe::Underway(Progress::waiting_for(format!("{} {} to be deleted", left.kind_name().to_lowercase(), left.name())))
             }

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use super::cx::{Cx, fault};
 use crate::cluster::Dry;
 use crate::engine::StepError;
-use crate::model::disk::Volume;
+use crate::model::disk::{Claim, Volume};
+use crate::model::event::Progress;
 use crate::model::finding::Finding;
 use crate::model::kind;
 use crate::model::manifest::{Manifest, escape};
@@ -86,6 +87,30 @@ impl Cx {
         self.patch_volume(volume, &ops).await
     }
 
+    /// Has the volume of a copy go with its claim, which is about to be deleted, while the source has the disk. What stays behind is told, for
+    /// nobody would look for it.
+    pub(super) async fn let_volume_go(&self, disk: &DiskPlan, claim: &Manifest) -> Result<Option<String>, StepError> {
+        self.original_stands(disk, claim).await?;
+        let seen = match Claim(claim).volume_name() {
+            Some(name) => self.get(End::Target, kind::VOLUME, name).await,
+            None => Ok(None),
+        };
+        match seen {
+            Ok(Some(volume)) => match self.discard(disk, &volume, Some(claim)).await {
+                Err(StepError::Permanent(cause)) => Ok(Some(format!("persistentvolume {} of it stays behind: {}", volume.name(), cause.0))),
+                discarded => discarded.map(|()| None),
+            },
+            // It is being made, or nobody may look at it: then its class tells.
+            Ok(None) | Err(StepError::Permanent(_)) => {
+                let class = Claim(claim).class().unwrap_or_default();
+                let found = self.get(End::Target, kind::STORAGE_CLASS, class).await.ok().flatten();
+                let kept = found.is_some_and(|found| found.text("/reclaimPolicy") == Some("Retain"));
+                Ok(kept.then(|| format!("a volume of it may stay behind, for class {class} retains volumes")))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// Hands a volume from one claim to another: the commit point of a rebind. A lost race changes nothing.
     pub(super) async fn hand_over(&self, volume: &Manifest, from_uid: &str, reference: Value) -> Result<(), StepError> {
         let ops = [
@@ -119,6 +144,12 @@ impl Cx {
         let at = ObjectRef::cluster(End::Target, kind::VOLUME, volume.name());
         self.target().cluster.patch(&at, ops, Dry::No).await.map_err(fault).map(|_| ())
     }
+}
+
+/// What an undo waits for that has asked for an object's deletion, and what stays behind of it.
+pub(super) fn deletion(object: &str, stays: Option<String>) -> Progress {
+    let words = format!("{object} to be deleted");
+    Progress::waiting_for(stays.map_or_else(|| words.clone(), |stays| format!("{words}; {stays}")))
 }
 
 /// A reference to a claim, as a volume holds it.
