@@ -215,6 +215,16 @@ impl Machine {
     }
 }
 
+/// A machine with one small disk, of this run strategy.
+pub fn one(namespace: &str, name: &str, strategy: Value) -> Machine {
+    Machine::new(namespace, name).template(&format!("{name}-root"), "fast").strategy(strategy)
+}
+
+/// A virtual machine that must be there.
+pub async fn vm(lab: &Lab, namespace: &str, name: &str) -> Result<Value> {
+    lab.get("VirtualMachine", namespace, name).await
+}
+
 /// What invariant 4 of the design exempts is taken out: server-written fields, status, finalizers of controllers.
 pub fn bare(mut object: Value) -> Value {
     object.as_object_mut().map(|object| object.remove("status"));

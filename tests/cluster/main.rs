@@ -12,11 +12,12 @@ mod intruders;
 mod lab;
 mod machines;
 mod moves;
+mod power;
+mod references;
 mod residue;
 mod rights;
 mod rivals;
 mod scene;
-mod shapes;
 mod somebody;
 mod tool;
 mod weather;
@@ -83,13 +84,13 @@ const TRIALS: &[Row] = &[
     shared!(rights::the_printed_roles_are_enough),
     shared!(rights::the_printed_roles_are_enough_to_go_back),
     shared!(rights::who_may_not_clone_is_told_by_the_plan),
-    shared!(shapes::a_fenced_machine_gets_no_guest),
-    shared!(shapes::a_guest_keeps_what_nobody_pinned),
-    shared!(shapes::a_machine_takes_along_what_it_refers_to),
-    shared!(shapes::disks_of_golden_images_are_not_made_anew),
-    shared!(shapes::machines_get_their_power_back),
-    shared!(shapes::machines_keep_their_power),
-    shared!(shapes::what_is_in_the_way_is_refused),
+    shared!(power::a_fenced_machine_gets_no_guest),
+    shared!(references::a_guest_keeps_what_nobody_pinned),
+    shared!(references::a_machine_takes_along_what_it_refers_to),
+    shared!(references::disks_of_golden_images_are_not_made_anew),
+    shared!(power::machines_get_their_power_back),
+    shared!(power::machines_keep_their_power),
+    shared!(references::what_is_in_the_way_is_refused),
     shared!(crashes::a_killed_move_is_resumed),
     shared!(crashes::a_killed_move_is_rolled_back),
     shared!(crashes::a_lost_answer_changes_nothing),
