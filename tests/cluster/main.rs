@@ -4,9 +4,12 @@
 //! Ctrl-C. A trial takes namespaces of its own; one that stops components or puts faults into a driver runs alone.
 #![allow(clippy::print_stderr, reason = "a test program tells its user where the logs are")]
 
+mod busy;
+mod classes;
 mod control_plane;
 mod crashes;
 mod crowd;
+mod failures;
 mod intruders;
 #[allow(dead_code, reason = "the lab offers more than today's trials use")]
 mod lab;
@@ -19,6 +22,7 @@ mod rights;
 mod rivals;
 mod scene;
 mod somebody;
+mod stopping;
 mod tool;
 mod weather;
 
@@ -79,6 +83,7 @@ const TRIALS: &[Row] = &[
     shared!(crowd::disks_that_bind_on_first_use_are_cloned_at_once),
     shared!(crowd::twenty_machines_move_at_once),
     shared!(crowd::verify_is_not_fooled),
+    shared!(rights::a_tenant_is_told_which_volumes_stay),
     shared!(rights::a_tenant_moves_by_cdi_and_cleans_nothing),
     shared!(rights::each_right_left_out_is_named),
     shared!(rights::the_printed_roles_are_enough),
@@ -91,6 +96,23 @@ const TRIALS: &[Row] = &[
     shared!(power::machines_get_their_power_back),
     shared!(power::machines_keep_their_power),
     shared!(references::what_is_in_the_way_is_refused),
+    shared!(busy::what_others_decide_about_is_refused),
+    shared!(busy::what_is_under_way_is_refused),
+    shared!(busy::a_pod_that_comes_late_is_waited_for),
+    shared!(classes::disks_go_to_another_driver_and_back),
+    shared!(classes::kept_volumes_are_left_and_named_by_cleanup),
+    shared!(classes::kept_volumes_of_copies_go_with_a_rollback),
+    shared!(classes::kept_volumes_of_half_done_copies_go_with_a_rollback),
+    shared!(failures::a_machine_that_fails_is_kept_for_a_look),
+    shared!(failures::a_machine_that_fails_is_put_back),
+    shared!(failures::what_had_moved_before_stays),
+    shared!(failures::the_others_go_on),
+    shared!(failures::a_started_machine_is_never_put_back),
+    shared!(failures::a_machine_that_is_down_too_long_is_put_back),
+    shared!(failures::a_guest_that_does_not_come_up_is_put_back),
+    shared!(stopping::a_guest_that_takes_too_long_is_left_alone),
+    shared!(stopping::its_power_is_cut_when_that_was_asked_for),
+    shared!(stopping::a_guest_on_a_silent_node_is_not_touched),
     shared!(crashes::a_killed_move_is_resumed),
     shared!(crashes::a_killed_move_is_rolled_back),
     shared!(crashes::a_lost_answer_changes_nothing),

@@ -65,7 +65,7 @@ fn without_uids(text: &str) -> String {
 }
 
 /// Every volume of every claim that is or was in the two namespaces.
-async fn volumes(lab: &Lab, source: &str, target: &str) -> Result<Vec<Value>> {
+pub async fn volumes(lab: &Lab, source: &str, target: &str) -> Result<Vec<Value>> {
     let of = |volume: &Value| [source, target].contains(&volume["spec"]["claimRef"]["namespace"].as_str().unwrap_or_default());
     Ok(lab.list("PersistentVolume", "").await?.into_iter().filter(of).collect())
 }

@@ -78,6 +78,24 @@ pub async fn a_tenant_moves_by_cdi_and_cleans_nothing(lab: &Lab) -> Result<()> {
     lab.get("VirtualMachine", &source, "db-1").await.map(drop)
 }
 
+/// Who may not change volumes cannot have those of copies go with them where the class retains volumes: going back says what stays.
+pub async fn a_tenant_is_told_which_volumes_stay(lab: &Lab) -> Result<()> {
+    let (source, target) = lab.namespaces("stays").await?;
+    let machine = Machine::new(&source, "db-1").claim("db-1-data", "keep");
+    machine.bring_up(lab).await?;
+    let before = machine.picture(lab).await?;
+    let plan = format!("plan db-1 --to {target} --strategy CdiClone");
+    let roles = printed(lab, &source, &plan).await?;
+    lab.create(&roles).await?;
+    let tool = account(lab, &source, "tenant", &roles.iter().collect::<Vec<_>>()).await?;
+    settled(lab, &tool, &plan).await?;
+    let name = tool.done(&format!("run db-1 --to {target} --strategy CdiClone --yes")).await?.move_name()?;
+    let copy = lab.get("PersistentVolumeClaim", &target, "db-1-data").await?;
+    let back = tool.done(&format!("rollback {name} --yes --discard-target-writes")).await?;
+    back.says(&format!("persistentvolume {} of it stays behind", copy["spec"]["volumeName"].as_str().unwrap_or_default()))?;
+    machine.is_back(lab, &target, &before).await
+}
+
 /// 8. Who may neither create `datavolumes/source` nor pods in the source, nor patch volumes, is told so by the plan.
 pub async fn who_may_not_clone_is_told_by_the_plan(lab: &Lab) -> Result<()> {
     let (source, target) = lab.namespaces("no-clone").await?;

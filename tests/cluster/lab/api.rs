@@ -27,6 +27,7 @@ const KINDS: &[(&str, &str)] = &[
     ("VirtualMachinePreference", "instancetype.kubevirt.io/v1beta1"),
     ("VirtualMachineClusterInstancetype", "instancetype.kubevirt.io/v1beta1"),
     ("VirtualMachineClusterPreference", "instancetype.kubevirt.io/v1beta1"),
+    ("VirtualMachinePool", "pool.kubevirt.io/v1beta1"),
     ("VirtualMachineExport", "export.kubevirt.io/v1beta1"),
     ("VirtualMachineRestore", "snapshot.kubevirt.io/v1beta1"),
     ("VirtualMachineSnapshot", "snapshot.kubevirt.io/v1beta1"),

@@ -31,7 +31,7 @@ use tempfile::TempDir;
 
 use certificates::Certificates;
 use layout::Layout;
-pub use objects::{CLASSES, DRIVER, OTHER_DRIVER};
+pub use objects::{CLASSES, DRIVER, OTHER_DRIVER, node};
 use process::Component;
 
 /// Returns when the terminal or the system asks the test run to end.

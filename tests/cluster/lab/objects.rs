@@ -94,20 +94,22 @@ pub fn kubevirt_status() -> Value {
         "targetKubeVirtVersion": KUBEVIRT_VERSION, "operatorVersion": KUBEVIRT_VERSION}})
 }
 
-/// The two nodes, as virt-handler and the device plugins would have marked them.
+/// The two nodes.
 pub fn nodes() -> Vec<Value> {
+    vec![node("node1"), node("node2")]
+}
+
+/// A node as virt-handler and the device plugins would have marked it.
+pub fn node(name: &str) -> Value {
     let amounts = json!({"cpu": "64", "memory": "256Gi", "pods": "1000", "ephemeral-storage": "1Ti",
         "devices.kubevirt.io/kvm": "1000", "devices.kubevirt.io/tun": "1000",
         "devices.kubevirt.io/vhost-net": "1000", "devices.kubevirt.io/vhost-vsock": "1000"});
-    let node = |name: &str| {
-        json!({"apiVersion": "v1", "kind": "Node",
-            "metadata": {"name": name,
-                "labels": {"kubernetes.io/hostname": name, "kubernetes.io/arch": "amd64", "kubernetes.io/os": "linux",
-                    "kubevirt.io/schedulable": "true", "machine-type.node.kubevirt.io/q35": "true"},
-                "annotations": {"kubevirt.io/heartbeat": jiff::Timestamp::now().to_string()}},
-            "status": {"capacity": amounts, "allocatable": amounts}})
-    };
-    vec![node("node1"), node("node2")]
+    json!({"apiVersion": "v1", "kind": "Node",
+        "metadata": {"name": name,
+            "labels": {"kubernetes.io/hostname": name, "kubernetes.io/arch": "amd64", "kubernetes.io/os": "linux",
+                "kubevirt.io/schedulable": "true", "machine-type.node.kubevirt.io/q35": "true"},
+            "annotations": {"kubevirt.io/heartbeat": jiff::Timestamp::now().to_string()}},
+        "status": {"capacity": amounts, "allocatable": amounts}})
 }
 
 /// What a StorageProfile needs for a driver that CDI has never heard of.
