@@ -150,6 +150,7 @@ const ROWS: &[Row] = &[
     row(Source, kind::EVENT, &["create"], May, always, "tell on the virtual machine who is moving it"),
     row(Source, kind::CONFIG_MAP, &["list", "watch"], May, always, "find moves that are not named, and notice at once what others ask of one"),
     row(Source, kind::LEASE, &["watch"], May, always, "notice at once that nobody carries a move any more"),
+    row(Source, kind::NODE, &["get"], May, always, "see whether the node under a guest that is to stop answers"),
     row(Source, kind::ATTACHMENT, &["watch"], May, has_disks, "notice at once that disks are detached from their nodes"),
     // Cleanup.
     row(Source, kind::VM, &["delete"], Cleanup, always, "remove the source's machines after the move"),

@@ -16,12 +16,16 @@ use crate::model::kind;
 use crate::model::manifest::Manifest;
 use crate::model::names::End;
 use crate::model::vm::Vmi;
+use crate::plan::checks::machines::condition_at;
 use crate::plan::step::Step;
 
 /// What a guest gets on top of its own grace period before the wait is given up.
 const SLACK: Duration = Duration::from_secs(60);
 /// The code of the finding that a guest was cut off.
 pub(super) const UNCLEAN: &str = "E005";
+
+/// The taint by which somebody vouches that a node is off (kubernetes/api `core/v1/well_known_taints.go`).
+const OUT_OF_SERVICE: &str = "node.kubernetes.io/out-of-service";
 
 pub(super) struct StopVm<'a> {
     pub machine: &'a str,
@@ -53,19 +57,27 @@ impl StopVm<'_> {
         Ok(latest(ends.iter()).is_some_and(|end| end.text("/type") == Some("Warning")))
     }
 
+    /// Refuses while the node under the guest does not answer, whatever is said of the guest: it may still write. Who may not see nodes hears of
+    /// it only by the guest's phase.
+    async fn node_answers(&self, cx: &Cx, vmi: Vmi<'_>) -> Result<(), StepError> {
+        let name = vmi.node().unwrap_or("its node");
+        let node = cx.get(End::Source, kind::NODE, name).await.ok().flatten();
+        let is_silent = |node: Manifest| {
+            let off = node.list("/spec/taints").iter().any(|taint| taint["key"] == OUT_OF_SERVICE);
+            !off && condition_at(&node, "Ready").is_some_and(|ready| ready["status"] != "True")
+        };
+        let silent = node.is_some_and(is_silent);
+        if !silent && vmi.phase() != "Unknown" {
+            return Ok(());
+        }
+        let message = format!("nobody knows whether the guest of {} still runs: {name} does not answer", self.machine);
+        let hint = "bring the node back or fence it, then resume the move; the disks are left alone until then";
+        Err(self.blocked(cx, "E007", message, hint))
+    }
+
     /// What to do about an instance that is still there.
     fn wait_for_guest(&self, cx: &Cx, instance: &Manifest) -> Result<Probe, StepError> {
         let vmi = Vmi(instance);
-        if vmi.phase() == "Unknown" {
-            let node = vmi.node().unwrap_or("its node");
-            let message = format!("nobody knows whether the guest of {} still runs: {node} does not answer", self.machine);
-            return Err(self.blocked(
-                cx,
-                "E007",
-                message,
-                "bring the node back or fence it, then resume the move; the disks are left alone until then",
-            ));
-        }
         let options = &cx.plan.options;
         let limit = options.shutdown_timeout_seconds.map_or_else(|| Duration::from_secs(vmi.instance().grace_period()) + SLACK, Duration::from_secs);
         let waited = cx.waited(self.step);
@@ -101,6 +113,9 @@ impl Perform for StopVm<'_> {
         }
         if let Some(instance) = instance {
             let ended = Vmi(&instance).is_final();
+            if !ended || plan.power.running {
+                self.node_answers(cx, Vmi(&instance)).await?;
+            }
             if plan.power.running && Vmi(&instance).ended_uncleanly() && !cx.plan.options.accept_unclean {
                 return Err(self.unclean(cx));
             }

@@ -113,6 +113,7 @@ const TRIALS: &[Row] = &[
     shared!(stopping::a_guest_that_takes_too_long_is_left_alone),
     shared!(stopping::its_power_is_cut_when_that_was_asked_for),
     shared!(stopping::a_guest_on_a_silent_node_is_not_touched),
+    shared!(stopping::a_guest_whose_node_falls_silent_is_left_alone),
     shared!(crashes::a_killed_move_is_resumed),
     shared!(crashes::a_killed_move_is_rolled_back),
     shared!(crashes::a_lost_answer_changes_nothing),

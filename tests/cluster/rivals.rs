@@ -51,11 +51,7 @@ impl Sleeper {
     /// Wakes it and waits for its end.
     async fn wake(self) -> Result<(Answer, Proxy)> {
         kill(Pid::from_raw(self.child.id().context("it is gone")?.try_into()?), Signal::SIGCONT)?;
-        let output = self.child.wait_with_output().await?;
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let answer =
-            Answer { command: "the sleeper".into(), out: text(&output.stdout), err: text(&output.stderr), code: output.status.code().unwrap_or(-1) };
-        Ok((answer, self.proxy))
+        Ok((Answer::of("the sleeper", self.child).await?, self.proxy))
     }
 }
 

@@ -50,9 +50,7 @@ impl Tool {
 
     /// Runs a call to its end, whatever that is.
     pub async fn run(&self, args: &str) -> Result<Answer> {
-        let output = self.start(args)?.wait_with_output().await?;
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Ok(Answer { command: args.to_owned(), out: text(&output.stdout), err: text(&output.stderr), code: output.status.code().unwrap_or(-1) })
+        Answer::of(args, self.start(args)?).await
     }
 
     /// Runs a call that must work.
@@ -70,6 +68,13 @@ fn program() -> PathBuf {
 }
 
 impl Answer {
+    /// What a call that was started gives at its end.
+    pub async fn of(command: &str, child: Child) -> Result<Self> {
+        let output = child.wait_with_output().await?;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Ok(Self { command: command.to_owned(), out: text(&output.stdout), err: text(&output.stderr), code: output.status.code().unwrap_or(-1) })
+    }
+
     /// The call ended with this code.
     pub fn ends_with(&self, code: i32) -> Result<()> {
         ensure!(

@@ -33,9 +33,7 @@ async fn under_way(lab: &Lab, prefix: &str, flags: &str) -> Result<(Machine, Str
 }
 
 async fn ends(child: Child, code: i32) -> Result<Answer> {
-    let output = child.wait_with_output().await?;
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let answer = Answer { command: "run".to_owned(), out: text(&output.stdout), err: text(&output.stderr), code: output.status.code().unwrap_or(-1) };
+    let answer = Answer::of("run", child).await?;
     answer.ends_with(code).map(|()| answer)
 }
 

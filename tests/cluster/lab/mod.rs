@@ -13,6 +13,7 @@ mod disks;
 mod faults;
 mod launchers;
 mod layout;
+mod nodes;
 mod objects;
 pub mod process;
 mod programs;
@@ -31,7 +32,7 @@ use tempfile::TempDir;
 
 use certificates::Certificates;
 use layout::Layout;
-pub use objects::{CLASSES, DRIVER, OTHER_DRIVER, node};
+pub use objects::{CLASSES, DRIVER, OTHER_DRIVER};
 use process::Component;
 
 /// Returns when the terminal or the system asks the test run to end.

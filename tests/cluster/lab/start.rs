@@ -209,7 +209,7 @@ impl Lab {
     }
 
     /// Waits until all named objects of a kind without namespace report a condition.
-    pub async fn each_ready(&self, kind: &str, condition: &str, names: &[impl AsRef<str>]) -> Result<()> {
+    pub(super) async fn each_ready(&self, kind: &str, condition: &str, names: &[impl AsRef<str>]) -> Result<()> {
         until(&format!("every {kind} is {condition}"), PATIENCE, async || {
             self.check()?;
             let all = self.list(kind, "").await?;
