@@ -17,6 +17,7 @@ use crate::model::manifest::Manifest;
 use crate::model::names::End;
 use crate::model::vm::Vmi;
 use crate::plan::checks::machines::condition_at;
+use crate::plan::document::MachinePlan;
 use crate::plan::step::Step;
 
 /// What a guest gets on top of its own grace period before the wait is given up.
@@ -26,6 +27,9 @@ pub(super) const UNCLEAN: &str = "E005";
 
 /// The taint by which somebody vouches that a node is off (kubernetes/api `core/v1/well_known_taints.go`).
 const OUT_OF_SERVICE: &str = "node.kubernetes.io/out-of-service";
+
+/// A guest that goes within this time needs no second look at what surrounds it.
+const SOON: Duration = Duration::from_secs(5);
 
 pub(super) struct StopVm<'a> {
     pub machine: &'a str,
@@ -48,7 +52,10 @@ impl StopVm<'_> {
     /// allPodsDeleted): seconds, which a look can miss while a watch is broken or nobody carries the move. What stays is an event, which
     /// virt-handler writes for either end (`pkg/virt-handler/vm.go`, recordPhaseChangeEvent) and the server keeps for an hour, and what an
     /// earlier look wrote into the journal. Not known is an end that only virt-controller saw, because the pod was gone first: it writes no event.
-    async fn was_cut_off(&self, cx: &Cx) -> Result<bool, StepError> {
+    async fn was_cut_off(&self, cx: &Cx, plan: &MachinePlan) -> Result<bool, StepError> {
+        if !plan.power.running || cx.plan.options.accept_unclean {
+            return Ok(false);
+        }
         if cx.unclean.borrow().contains(&self.step.id()) {
             return Ok(true);
         }
@@ -73,6 +80,15 @@ impl StopVm<'_> {
         let message = format!("nobody knows whether the guest of {} still runs: {name} does not answer", self.machine);
         let hint = "bring the node back or fence it, then resume the move; the disks are left alone until then";
         Err(self.blocked(cx, "E007", message, hint))
+    }
+
+    /// What there is to say when the fence does not stand.
+    async fn broken(&self, cx: &Cx) -> Result<Option<Probe>, StepError> {
+        match cx.standing(self.machine).await? {
+            Standing::Held(_) => Ok(None),
+            Standing::Broken(why) => Ok(Some(Probe::Stale(why))),
+            Standing::Gone => Err(StepError::Blocked(super::source::gone(cx, self.machine))),
+        }
     }
 
     /// What to do about an instance that is still there.
@@ -102,40 +118,37 @@ impl Perform for StopVm<'_> {
     async fn probe(&self, cx: &Cx) -> Result<Probe, StepError> {
         let plan = cx.machine(self.machine)?;
         let instance = cx.get(End::Source, kind::VMI, self.machine).await?;
-        // A guest that is on its way out says so many times; the fence is looked at when it is gone.
-        let leaving = instance.as_ref().is_some_and(|instance| instance.is_deleting() && !Vmi(instance).is_final());
-        if !leaving {
-            match cx.standing(self.machine).await? {
-                Standing::Held(_) => {}
-                Standing::Broken(why) => return Ok(Probe::Stale(why)),
-                Standing::Gone => return Err(StepError::Blocked(super::source::gone(cx, self.machine))),
-            }
-        }
-        if let Some(instance) = instance {
-            let ended = Vmi(&instance).is_final();
-            if !ended || plan.power.running {
+        let holds_on = |instance: &Manifest| plan.power.running || !Vmi(instance).is_final();
+        if let Some(instance) = instance.filter(holds_on) {
+            // A guest that is on its way out says so many times: the fence and the node are looked at where it takes its time.
+            let leaving = instance.is_deleting() && !Vmi(&instance).is_final() && Vmi(&instance).phase() != "Unknown";
+            if !leaving || cx.waited(self.step) > SOON {
+                if let Some(probe) = self.broken(cx).await? {
+                    return Ok(probe);
+                }
                 self.node_answers(cx, Vmi(&instance)).await?;
             }
             if plan.power.running && Vmi(&instance).ended_uncleanly() && !cx.plan.options.accept_unclean {
                 return Err(self.unclean(cx));
             }
-            // A final instance of a machine that did not run stays until cleanup: without it some run strategies start again.
-            if !ended || plan.power.running {
-                return self.wait_for_guest(cx, &instance);
-            }
+            return self.wait_for_guest(cx, &instance);
         }
-        if plan.power.running && !cx.plan.options.accept_unclean && self.was_cut_off(cx).await? {
-            return Err(self.unclean(cx));
-        }
+        // A final instance of a machine that did not run stays until cleanup: without it some run strategies start again.
         let claims: Vec<&str> = plan.disks.iter().map(|disk| disk.claim.as_str()).collect();
-        if let Some(pod) = cx.pod_on(End::Source, self.machine, &claims).await? {
-            return Ok(Probe::Underway(Progress::waiting_for(format!("pod {pod} to end"))));
-        }
         let volumes: Vec<&str> = plan.disks.iter().filter_map(|disk| disk.persistent_volume.as_deref()).collect();
-        if let Some(attachment) = cx.attachment_of(&volumes).await? {
-            return Ok(Probe::Underway(Progress::waiting_for(attachment)));
-        }
-        Ok(Probe::Ours(json!({})))
+        let (broken, cut_off, pod, attachment) = futures::try_join!(
+            self.broken(cx),
+            self.was_cut_off(cx, plan),
+            cx.pod_on(End::Source, self.machine, &claims),
+            cx.attachment_of(&volumes)
+        )?;
+        Ok(match (broken, pod, attachment) {
+            (Some(probe), ..) => probe,
+            _ if cut_off => return Err(self.unclean(cx)),
+            (_, Some(pod), _) => Probe::Underway(Progress::waiting_for(format!("pod {pod} to end"))),
+            (.., Some(attachment)) => Probe::Underway(Progress::waiting_for(attachment)),
+            _ => Probe::Ours(json!({})),
+        })
     }
 
     /// Cuts the guest's power. Only reached with `--force-stop`, after the shutdown timeout.

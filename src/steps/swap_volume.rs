@@ -116,11 +116,11 @@ impl Perform for SwapVolume<'_> {
     async fn probe(&self, cx: &Cx) -> Result<Probe, StepError> {
         let disk = cx.disk(self.machine, self.volume)?;
         let (name, from) = self.what(cx, disk)?;
-        let target = match self.target(cx, disk).await? {
+        let (target, volume) = futures::try_join!(self.target(cx, disk), cx.volume(&name))?;
+        let target = match target {
             Ok(target) => target,
             Err(foreign) => return Ok(foreign),
         };
-        let volume = cx.volume(&name).await?;
         let Some(target) = target.filter(|target| claim_uid(&volume) == target.uid()) else {
             if claim_uid(&volume) != from {
                 return Err(StepError::permanent(format!("persistentvolume {name} is in the hands of a claim that this move does not know")));
@@ -152,8 +152,8 @@ impl Perform for SwapVolume<'_> {
     async fn perform(&self, cx: &Cx, _before: &Value) -> Result<(), StepError> {
         let disk = cx.disk(self.machine, self.volume)?;
         let (name, from) = self.what(cx, disk)?;
-        let volume = cx.volume(&name).await?;
-        let there = self.target(cx, disk).await?.ok().flatten();
+        let (there, volume) = futures::try_join!(self.target(cx, disk), cx.volume(&name))?;
+        let there = there.ok().flatten();
         if let Some(target) = there.as_ref().filter(|target| claim_uid(&volume) == target.uid()) {
             if !Claim(target).is_bound() {
                 return cx.touch(End::Target, target).await;
@@ -162,10 +162,13 @@ impl Perform for SwapVolume<'_> {
         }
         cx.held(self.machine).await?;
         cx.retain(&volume, &from).await?;
-        if there.is_none() {
+        let target = if let Some(target) = there {
+            target
+        } else {
             make_target_claim(cx, disk, &name).await?;
-        }
-        let Ok(Some(target)) = self.target(cx, disk).await? else { return Ok(()) };
+            let Ok(Some(target)) = self.target(cx, disk).await? else { return Ok(()) };
+            target
+        };
         fits(&volume, &target)?;
         cx.hand_over(&volume, &from, reference_to(&target)).await?;
         cx.touch(End::Target, &target).await

@@ -125,7 +125,7 @@ pub async fn a_machine_comes_back_from_every_phase(lab: &Lab) -> Result<()> {
             machine.bring_up(lab).await?;
             let before = machine.picture(lab).await?;
             let tool = Tool::new(lab, &source);
-            let file = lab.keep().join(format!("{source}.yaml"));
+            let file = lab.scratch().join(format!("{source}.yaml"));
             tool.done(&format!("plan db-1 --to {target} {flags} --save {}", file.display())).await?;
             let name = tool.done(&format!("stop -f {} --yes", file.display())).await?.move_name()?;
             for phase in ["clone", "copy", "recreate"] {

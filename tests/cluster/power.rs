@@ -104,7 +104,7 @@ pub async fn machines_get_their_power_back(lab: &Lab) -> Result<()> {
     let all = every_power(lab, &source).await?;
     let before = try_join_all(all.iter().map(|each| each.machine.picture(lab))).await?;
     let tool = Tool::new(lab, &source);
-    let plan = lab.keep().join(format!("{source}.yaml"));
+    let plan = lab.scratch().join(format!("{source}.yaml"));
     tool.done(&format!("plan --all --to {target} --parallel 9 --save {}", plan.display())).await?;
     let name = tool.done(&format!("stop -f {} --yes", plan.display())).await?.move_name()?;
     tool.done(&format!("rollback {name} --yes")).await?;
@@ -135,7 +135,7 @@ pub async fn a_fenced_machine_gets_no_guest(lab: &Lab) -> Result<()> {
     manual.wait_status(lab, "Running").await?;
     let before = try_join_all(machines.iter().map(|machine| machine.picture(lab))).await?;
     let tool = Tool::new(lab, &source);
-    let file = lab.keep().join(format!("{source}.yaml"));
+    let file = lab.scratch().join(format!("{source}.yaml"));
     tool.done(&format!("plan rich plain manual --to {target} --save {}", file.display())).await?;
     let name = tool.done(&format!("stop -f {} --yes", file.display())).await?.move_name()?;
     for machine in machines {

@@ -32,7 +32,7 @@ impl Tool {
 
     /// The tool with somebody's kubeconfig.
     pub fn with(lab: &Lab, kubeconfig: &Path, namespace: &str) -> Self {
-        Self { kubeconfig: kubeconfig.to_owned(), namespace: namespace.to_owned(), home: lab.keep().to_owned() }
+        Self { kubeconfig: kubeconfig.to_owned(), namespace: namespace.to_owned(), home: lab.scratch().to_owned() }
     }
 
     fn command(&self, args: &str) -> Command {

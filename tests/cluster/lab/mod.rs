@@ -133,6 +133,11 @@ impl Lab {
         Ok(pair)
     }
 
+    /// A folder for the files of tests; it goes with the lab.
+    pub fn scratch(&self) -> &Path {
+        &self.layout.dir
+    }
+
     /// Lets the logs and the volumes outlive the lab, and tells where they are.
     pub fn keep(&self) -> &Path {
         self.kept.store(true, Ordering::Relaxed);
