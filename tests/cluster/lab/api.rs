@@ -126,7 +126,7 @@ impl Lab {
         }
     }
 
-    /// Waits until the condition holds; two minutes at most. An error of the condition counts as "not yet", since a test may
+    /// Waits until the condition holds; a minute at most. An error of the condition counts as "not yet", since a test may
     /// have stopped the API server, and is quoted at the end. A component that ended by itself ends the wait at once.
     pub async fn wait(&self, what: &str, condition: impl AsyncFn() -> Result<bool>) -> Result<()> {
         self.wait_within(PATIENCE, what, condition).await

@@ -100,7 +100,10 @@ impl Programs<'_> {
 
     pub fn scheduler(&self) -> Result<Program> {
         let (name, port) = ("kube-scheduler", self.layout.ports.scheduler);
-        let flags = self.kubernetes_flags(name, port);
+        let mut flags = self.kubernetes_flags(name, port);
+        // Without backing off it looks at CDI's importer at each write to its claim, CDI writes what it says into the claim, and the two keep
+        // the volume controller for minutes from writing there who is to provision it.
+        flags.extend(flags!["--feature-gates=SchedulerPopFromBackoffQ=false"]);
         self.program(name, flags, Ready::Says(format!("https://127.0.0.1:{port}/healthz"), "ok"))
     }
 

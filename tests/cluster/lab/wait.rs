@@ -4,9 +4,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-/// How long a test waits for something that it did not give a limit. The volume controller, which CDI's writes to a claim overtook seven times
-/// in a row on a busy machine, tries again only after 64 s.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+/// How long a test waits for something that it did not give a limit.
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 const PAUSE: Duration = Duration::from_millis(50);
 
