@@ -5,11 +5,12 @@ use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use vmmove::app::{self, Io};
+use vmmove::app;
 use vmmove::cluster::connect;
 use vmmove::engine::clock::{System, SystemRng};
 use vmmove::exit::Code;
 use vmmove::model::failure::Failure;
+use vmmove::output::io::Io;
 use vmmove::output::log;
 use vmmove::verbs::args::help;
 use vmmove::verbs::completion::protocol;

@@ -6,12 +6,12 @@ use clap::{Parser, Subcommand};
 use futures::future::BoxFuture;
 
 use self::args::connection::{Connection, quoted};
-use crate::app::Io;
 use crate::cluster::{Cluster, Connect};
 use crate::engine::clock::{Clock, Rng};
 use crate::exit::Code;
 use crate::model::failure::Failure;
 use crate::output::command::CommandPrefix;
+use crate::output::io::Io;
 
 pub mod acting;
 pub mod args;

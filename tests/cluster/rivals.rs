@@ -111,7 +111,9 @@ pub async fn of_two_fences_the_first_holds(lab: &Lab) -> Result<()> {
         }
         let vm = lab.get("VirtualMachine", &scene.source, "db-1").await?;
         let fence = vm["metadata"]["annotations"]["vmmove.io/fence"].as_str().unwrap_or_default().to_owned();
-        ensure!(fence.contains(&format!("{}-to-{}", scene.source, scene.target)), "the fence is not the first's: {fence}");
+        let told = String::from_utf8_lossy(&first.stdout).into_owned();
+        let name = told.strip_prefix("move ").and_then(|rest| rest.split(' ').next()).context("the first has not said its name")?;
+        ensure!(fence.contains(&format!("\"{name}\"")), "the fence is not {name}'s: {fence}");
         Ok(())
     })
     .await

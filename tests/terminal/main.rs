@@ -16,10 +16,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use vmmove::app::{self, Io};
+use vmmove::app;
 use vmmove::cluster::connect;
 use vmmove::engine::clock::{Clock, Rng};
 use vmmove::exit::Code;
+use vmmove::output::io::Io;
 use vmmove::verbs::Context;
 
 /// A stream whose text can be read afterwards, or whose reader has gone away.

@@ -1,10 +1,10 @@
 //! Questions before something is done, and what is said when the answer is no.
 
 use super::finding::Found;
-use crate::app::Io;
 use crate::exit::Code;
 use crate::model::failure::Failure;
 use crate::output::confirm::{self, Dialogue};
+use crate::output::io::Io;
 
 /// Asks on the terminal; `yes` answers beforehand.
 ///

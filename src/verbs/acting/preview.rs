@@ -3,11 +3,11 @@
 use std::fmt::Write;
 
 use super::passes::{Pass, Way};
-use crate::app::Io;
 use crate::engine::next::{States, unwind_order};
 use crate::exit::Code;
 use crate::model::failure::Failure;
 use crate::model::graph::{Graph, Node, StepId, UndoPolicy};
+use crate::output::io::Io;
 use crate::plan::document::PlanSpec;
 use crate::plan::order;
 use crate::plan::step::Step;

@@ -2,11 +2,11 @@
 
 use std::cell::RefCell;
 
-use crate::app::Io;
 use crate::engine::clock::Clock;
 use crate::model::event::{Event, Observer};
 use crate::output::colour::Paint;
 use crate::output::events::Events;
+use crate::output::io::Io;
 use crate::output::lines::Lines;
 use crate::output::log;
 use crate::output::progress::Live;

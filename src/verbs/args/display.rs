@@ -2,9 +2,9 @@
 
 use clap::Args;
 
-use crate::app::Io;
 use crate::output::colour::Paint;
 use crate::output::format::Format;
+use crate::output::io::Io;
 use crate::output::table::Style;
 
 /// The format of whatever a verb prints.

@@ -5,10 +5,10 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::app::Io;
 use crate::model::failure::{Failure, FailureKind};
 use crate::model::kind;
 use crate::model::manifest::Manifest;
+use crate::output::io::Io;
 use crate::output::yaml;
 use crate::plan::checks::machines::nearest;
 use crate::plan::decide::digest;

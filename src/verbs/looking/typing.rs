@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 
-use crate::app::{self, Io};
+use crate::app;
 use crate::cluster::Cluster;
 use crate::cluster::scripted::{Log, Seen};
 use crate::engine::clock::{Clock, Rng, System};
+use crate::output::io::Io;
 use crate::verbs::Context;
 
 /// Who sits there.

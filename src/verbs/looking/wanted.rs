@@ -1,11 +1,11 @@
 //! Which machines a command line or a file means: first as said, then as names among those that were seen.
 
 use super::documents::{self, Document};
-use crate::app::Io;
 use crate::model::failure::Failure;
 use crate::model::inventory::Place;
 use crate::model::kind;
 use crate::model::manifest::Manifest;
+use crate::output::io::Io;
 use crate::plan::document::Plan;
 use crate::plan::request::MoveRequest;
 use crate::verbs::args::machine::MachineName;
