@@ -77,11 +77,11 @@ async fn seize(cluster: &Cluster, header: &Header, group: &str, clock: &Arc<dyn 
 
 fn taken(header: &Header) -> Failure {
     Failure::new(FailureKind::Resumable, format!("move {} is carried by {} now", header.move_id, header.holder.name))
-        .hint("look how it stands with 'kubectl vmmove status', or ask them")
+        .hint(format!("look how it stands with 'kubectl vmmove status {} -n {}', or ask them", header.move_id, header.source_namespace))
 }
 
 fn busy(header: &Header) -> Failure {
     let what = described(&header.source_namespace, &super::object_name(&header.move_id));
     Failure::new(FailureKind::Resumable, format!("move {} could not be taken over: somebody else keeps writing to {what}", header.move_id))
-        .hint("look who carries it with 'kubectl vmmove status', and take it over again")
+        .hint(format!("look who carries it with 'kubectl vmmove status {} -n {}', and take it over again", header.move_id, header.source_namespace))
 }

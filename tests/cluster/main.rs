@@ -15,6 +15,7 @@ mod intruders;
 mod lab;
 mod machines;
 mod moves;
+mod pods;
 mod power;
 mod references;
 mod residue;
@@ -73,6 +74,7 @@ const TRIALS: &[Row] = &[
     shared!(control_plane::a_stranger_is_forbidden),
     shared!(control_plane::the_proxy_counts_and_cuts),
     shared!(control_plane::the_proxy_streams_until_it_hangs_up),
+    shared!(pods::a_pod_uses_its_own_account),
     shared!(moves::a_machine_moves_by_clone),
     shared!(moves::a_machine_moves_with_its_volumes),
     shared!(moves::a_machine_moves_by_cdi),

@@ -1,5 +1,5 @@
 //! Figures, not tests: how long disks take to change hands, and how many requests a machine costs.
-//! `cargo build && cargo run --example speed`
+//! `cargo build --release && cargo run --release --example speed`
 #![allow(clippy::print_stdout, reason = "this is a program to be read on a terminal")]
 #![allow(clippy::disallowed_methods, reason = "it measures real time")]
 #![allow(clippy::large_futures, reason = "there is one of each")]

@@ -62,7 +62,8 @@ impl Tool {
 }
 
 /// The built binary. Cargo tells tests where it is; it lies beside the folder of the examples.
-fn program() -> PathBuf {
+/// The built binary.
+pub fn program() -> PathBuf {
     let beside = || Some(std::env::current_exe().ok()?.parent()?.parent()?.join("kubectl-vmmove"));
     option_env!("CARGO_BIN_EXE_kubectl-vmmove").map(PathBuf::from).or_else(beside).unwrap_or_default()
 }

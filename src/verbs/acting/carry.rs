@@ -73,7 +73,7 @@ pub async fn carry(cx: &mut Context, held: Held, task: Task) -> Result<Code, Fai
         paused: Cell::new(false),
     };
     let look = if task.events { Look::Events } else { Look::suited(&cx.io, cx.connection.verbosity.unwrap_or_default()) };
-    let ended = run.to_its_end(&Telling::new(&mut cx.io, &*clock, look), signals).await;
+    let ended = run.to_its_end(&Telling::new(&mut cx.io, &*clock, look, &commands, &held.id), signals).await;
     let signal = run.signal.get();
     if let Err(Left::AtOnce) = &ended {
         return Err(left_at_once(&held, &commands));

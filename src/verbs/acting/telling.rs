@@ -4,7 +4,9 @@ use std::cell::RefCell;
 
 use crate::engine::clock::Clock;
 use crate::model::event::{Event, Observer};
+use crate::model::names::MoveId;
 use crate::output::colour::Paint;
+use crate::output::command::CommandPrefix;
 use crate::output::events::Events;
 use crate::output::io::Io;
 use crate::output::lines::Lines;
@@ -29,21 +31,30 @@ impl Look {
 }
 
 /// One observer that the engine and those beside it tell.
-pub struct Telling<'a>(RefCell<Box<dyn Observer + 'a>>);
+pub struct Telling<'a> {
+    observer: RefCell<Box<dyn Observer + 'a>>,
+    commands: &'a CommandPrefix,
+    id: &'a MoveId,
+}
 
 impl<'a> Telling<'a> {
-    pub fn new(io: &'a mut Io, clock: &'a dyn Clock, look: Look) -> Self {
+    pub fn new(io: &'a mut Io, clock: &'a dyn Clock, look: Look, commands: &'a CommandPrefix, id: &'a MoveId) -> Self {
         let paint = Paint::for_stream(io.stderr_is_terminal, io.env);
         let (out, err) = (&mut io.stdout, &mut io.stderr);
-        Self(RefCell::new(match look {
+        let observer: Box<dyn Observer + 'a> = match look {
             Look::Events => Box::new(Events::new(out, clock)),
             Look::Lines => Box::new(Lines::new(out, err, paint)),
             Look::Live => Box::new(Live::new(out, err, paint)),
-        }))
+        };
+        Self { observer: RefCell::new(observer), commands, id }
     }
 
     pub fn tell(&self, event: &Event) {
-        self.0.borrow_mut().on(event);
+        let mut event = event.clone();
+        if let Event::StepBlocked { finding, .. } = &mut event {
+            finding.hint = finding.hint.take().map(|hint| self.commands.completed(&hint, self.id));
+        }
+        self.observer.borrow_mut().on(&event);
     }
 }
 
