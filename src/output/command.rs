@@ -20,9 +20,8 @@ impl CommandPrefix {
     /// Completes the commands that a text quotes by their verb alone, as floors write them that know neither how the program was called nor
     /// how it reached the cluster: `'kubectl vmmove rollback'` gets the name of the move and the flags.
     pub fn completed(&self, text: &str, id: &MoveId) -> String {
-        let complete = |text: String, verb: &&str| {
-            text.replace(&format!("'kubectl vmmove {verb}'"), &format!("'{}'", self.typed(&format!("{verb} {id}"))))
-        };
+        let complete =
+            |text: String, verb: &&str| text.replace(&format!("'kubectl vmmove {verb}'"), &format!("'{}'", self.typed(&format!("{verb} {id}"))));
         ["status", "resume", "rollback", "pause", "cleanup"].iter().fold(text.to_owned(), complete)
     }
 }

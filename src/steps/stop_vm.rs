@@ -121,7 +121,7 @@ impl Perform for StopVm<'_> {
         let holds_on = |instance: &Manifest| plan.power.running || !Vmi(instance).is_final();
         if let Some(instance) = instance.filter(holds_on) {
             // A guest that is on its way out says so many times: the fence and the node are looked at where it takes its time.
-            let leaving = instance.is_deleting() && !Vmi(&instance).is_final() && Vmi(&instance).phase() != "Unknown";
+            let leaving = instance.is_deleting() && Vmi(&instance).phase() != "Unknown";
             if !leaving || cx.waited(self.step) > SOON {
                 if let Some(probe) = self.broken(cx).await? {
                     return Ok(probe);
