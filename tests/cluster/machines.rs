@@ -1,9 +1,14 @@
 //! Virtual machines of the tests, and what must be true of them before and after a move.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 use crate::lab::Lab;
+
+/// The disks of a new machine are filled within this time, unless its claims are fought over.
+const SOON: Duration = Duration::from_secs(25);
 
 /// A machine of one or more disks, being described.
 pub struct Machine {
@@ -145,6 +150,7 @@ impl Machine {
     /// Creates everything and waits until the machine runs (or is stopped) with its disks filled; then writes a marker into each disk.
     pub async fn bring_up(&self, lab: &Lab) -> Result<()> {
         lab.create(&self.objects()).await?;
+        self.fill(lab).await?;
         let runs = ["Always", "RerunOnFailure", "Once"].iter().any(|name| self.strategy["runStrategy"] == *name) || self.strategy["running"] == true;
         if runs {
             self.wait_status(lab, "Running").await?;
@@ -160,6 +166,34 @@ impl Machine {
             self.wait_status(lab, "Stopped").await?;
         }
         Ok(())
+    }
+
+    /// Waits until the templates' disks are filled. On a busy machine CDI may write a claim more often than the volume controller can keep up
+    /// with, which then loses each race for it: such a machine is made again.
+    async fn fill(&self, lab: &Lab) -> Result<()> {
+        let filled = async || {
+            for disk in self.disks.iter().filter(|disk| disk.templated) {
+                if lab.get("DataVolume", &self.namespace, &disk.claim).await?["status"]["phase"] != "Succeeded" {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        };
+        for _ in 0..2 {
+            if lab.wait_within(SOON, "its disks are filled", filled).await.is_ok() {
+                return Ok(());
+            }
+            lab.delete("VirtualMachine", &self.namespace, &self.name).await?;
+            for kind in ["VirtualMachine", "VirtualMachineInstance"] {
+                lab.wait_gone(kind, &self.namespace, &self.name).await?;
+            }
+            for disk in self.disks.iter().filter(|disk| disk.templated) {
+                lab.wait_gone("DataVolume", &self.namespace, &disk.claim).await?;
+                lab.wait_gone("PersistentVolumeClaim", &self.namespace, &disk.claim).await?;
+            }
+            lab.create(&[self.vm()]).await?;
+        }
+        lab.wait("its disks are filled", filled).await
     }
 
     pub async fn wait_status(&self, lab: &Lab, status: &str) -> Result<()> {

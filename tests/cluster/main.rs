@@ -171,7 +171,7 @@ impl Stage {
 
 fn main() -> Result<ExitCode> {
     let mut args = Arguments::from_args();
-    args.test_threads.get_or_insert(4);
+    args.test_threads.get_or_insert(3);
     let runtime = Runtime::new()?;
     let (interrupt, interrupted) = watch::channel(false);
     runtime.spawn(async move {

@@ -15,8 +15,9 @@ pub fn database(namespace: &str) -> Machine {
 /// Everything that must hold after a move, whatever the strategy.
 pub async fn arrived(lab: &Lab, machine: &Machine, target: &str) -> Result<()> {
     machine.has_its_bytes(lab, target).await?;
+    // The machine's status follows that of its guest, which has been verified.
+    lab.wait_field(("VirtualMachine", target, &machine.name), "/status/printableStatus", "Running").await?;
     let vm = lab.get("VirtualMachine", target, &machine.name).await?;
-    ensure!(vm["status"]["printableStatus"] == "Running", "the target is {}", vm["status"]["printableStatus"]);
     ensure!(vm["spec"]["runStrategy"] == "Always", "the target's run strategy is {}", vm["spec"]["runStrategy"]);
     let root = lab.get("DataVolume", target, "db-1-root").await?;
     ensure!(root["metadata"]["ownerReferences"][0]["uid"] == vm["metadata"]["uid"], "the target's DataVolume is not the machine's");
