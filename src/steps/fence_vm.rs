@@ -160,9 +160,7 @@ impl FenceVm<'_> {
         }
         Ok(Some("the instance that was started under the fence to go".to_owned()))
     }
-}
 
-impl FenceVm<'_> {
     /// A machine of strategy Manual starts only when told to; every other one follows its strategy. The mark goes after that: as long as it
     /// stands, whoever goes back after a crash asks again.
     async fn start_again(&self, cx: &Cx, vm: Manifest, before: &FenceBefore) -> Result<Manifest, StepError> {

@@ -115,9 +115,7 @@ pub async fn kept_volumes_of_copies_go_with_a_rollback(lab: &Lab) -> Result<()> 
         machine.bring_up(lab).await?;
         let before = machine.picture(lab).await?;
         let tool = Tool::new(lab, &source);
-        let file = lab.scratch().join(format!("{source}.yaml"));
-        tool.done(&format!("plan db-1 --to {target} {flags} --save {}", file.display())).await?;
-        let name = tool.done(&format!("stop -f {} --yes", file.display())).await?.move_name()?;
+        let name = tool.begins(&format!("db-1 --to {target} {flags}")).await?;
         for phase in ["clone", "copy", "recreate", "start", "verify"] {
             tool.done(&format!("{phase} {name} --yes")).await?;
             if phase == last {

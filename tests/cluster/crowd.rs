@@ -94,9 +94,7 @@ pub async fn verify_is_not_fooled(lab: &Lab) -> Result<()> {
     try_join_all(machines.iter().map(|machine| machine.bring_up(lab))).await?;
     let before = try_join_all(machines.iter().map(|machine| machine.picture(lab))).await?;
     let tool = Tool::new(lab, &source);
-    let file = lab.scratch().join(format!("{source}.yaml"));
-    tool.done(&format!("plan wrong-mac no-agent failed --to {target} --save {}", file.display())).await?;
-    let name = tool.done(&format!("stop -f {} --yes", file.display())).await?.move_name()?;
+    let name = tool.begins(&format!("wrong-mac no-agent failed --to {target}")).await?;
     for phase in ["clone", "copy", "recreate"] {
         tool.done(&format!("{phase} {name} --yes")).await?;
     }

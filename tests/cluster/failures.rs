@@ -121,9 +121,7 @@ pub async fn a_started_machine_is_never_put_back(lab: &Lab) -> Result<()> {
     machine.bring_up(lab).await?;
     let before = machine.picture(lab).await?;
     let tool = Tool::new(lab, &source);
-    let file = lab.scratch().join(format!("{source}.yaml"));
-    tool.done(&format!("plan db-1 --to {target} --on-failure undo --save {}", file.display())).await?;
-    let name = tool.done(&format!("stop -f {} --yes", file.display())).await?.move_name()?;
+    let name = tool.begins(&format!("db-1 --to {target} --on-failure undo")).await?;
     for phase in ["clone", "copy", "recreate"] {
         tool.done(&format!("{phase} {name} --yes")).await?;
     }
@@ -162,9 +160,7 @@ pub async fn a_guest_that_does_not_come_up_is_put_back(lab: &Lab) -> Result<()> 
         machine.bring_up(lab).await?;
         let before = machine.picture(lab).await?;
         let tool = Tool::new(lab, &source);
-        let file = lab.scratch().join(format!("{source}.yaml"));
-        tool.done(&format!("plan db-1 --to {target} {flags} --max-downtime 8s --save {}", file.display())).await?;
-        let name = tool.done(&format!("stop -f {} --yes", file.display())).await?.move_name()?;
+        let name = tool.begins(&format!("db-1 --to {target} {flags} --max-downtime 8s")).await?;
         for phase in ["clone", "copy", "recreate"] {
             tool.done(&format!("{phase} {name} --yes")).await?;
         }

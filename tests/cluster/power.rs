@@ -104,9 +104,7 @@ pub async fn machines_get_their_power_back(lab: &Lab) -> Result<()> {
     let all = every_power(lab, &source).await?;
     let before = try_join_all(all.iter().map(|each| each.machine.picture(lab))).await?;
     let tool = Tool::new(lab, &source);
-    let plan = lab.scratch().join(format!("{source}.yaml"));
-    tool.done(&format!("plan --all --to {target} --parallel 9 --save {}", plan.display())).await?;
-    let name = tool.done(&format!("stop -f {} --yes", plan.display())).await?.move_name()?;
+    let name = tool.begins(&format!("--all --to {target} --parallel 9")).await?;
     tool.done(&format!("rollback {name} --yes")).await?;
     for (each, before) in all.iter().zip(&before) {
         each.machine.is_back(lab, &target, before).await?;
@@ -135,9 +133,7 @@ pub async fn a_fenced_machine_gets_no_guest(lab: &Lab) -> Result<()> {
     manual.wait_status(lab, "Running").await?;
     let before = try_join_all(machines.iter().map(|machine| machine.picture(lab))).await?;
     let tool = Tool::new(lab, &source);
-    let file = lab.scratch().join(format!("{source}.yaml"));
-    tool.done(&format!("plan rich plain manual --to {target} --save {}", file.display())).await?;
-    let name = tool.done(&format!("stop -f {} --yes", file.display())).await?.move_name()?;
+    let name = tool.begins(&format!("rich plain manual --to {target}")).await?;
     for machine in machines {
         ask(lab, &source, &machine.name, "start").await?;
     }

@@ -53,6 +53,13 @@ impl Tool {
         Answer::of(args, self.start(args)?).await
     }
 
+    /// Saves a plan and begins it by stopping its machines; the name of the move.
+    pub async fn begins(&self, plan: &str) -> Result<String> {
+        let file = self.home.join(format!("{}.yaml", self.namespace));
+        self.done(&format!("plan {plan} --save {}", file.display())).await?;
+        self.done(&format!("stop -f {} --yes", file.display())).await?.move_name()
+    }
+
     /// Runs a call that must work.
     pub async fn done(&self, args: &str) -> Result<Answer> {
         let answer = self.run(args).await?;
