@@ -18,7 +18,7 @@ impl CommandPrefix {
     }
 
     /// Completes the commands that a text quotes by their verb alone, as floors write them that know neither how the program was called nor
-    /// how it reached the cluster: `'kubectl vmmove rollback'` gets the name of the move and the flags.
+    /// how it reached the cluster: `'kubectl vmmove rollback'` gets the name of the move and the flags. A text that means another move names it.
     pub fn completed(&self, text: &str, id: &MoveId) -> String {
         let complete =
             |text: String, verb: &&str| text.replace(&format!("'kubectl vmmove {verb}'"), &format!("'{}'", self.typed(&format!("{verb} {id}"))));
@@ -35,5 +35,7 @@ mod tests {
         let commands = CommandPrefix { program: "oc vmmove".to_owned(), flags: " -n shop --context lab".to_owned() };
         let said = commands.completed("look at it, then go back with 'kubectl vmmove rollback', or plan again", &MoveId("shop-to-prod-x".to_owned()));
         assert_eq!(said, "look at it, then go back with 'oc vmmove rollback shop-to-prod-x -n shop --context lab', or plan again");
+        let other = "wait for that move, or look at it with 'kubectl vmmove status other-move -n shop'";
+        assert_eq!(commands.completed(other, &MoveId("shop-to-prod-x".to_owned())), other);
     }
 }

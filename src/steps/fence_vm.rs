@@ -47,7 +47,8 @@ impl FenceVm<'_> {
     fn theirs(&self, cx: &Cx, mark: &Mark) -> Finding {
         let message = format!("virtual machine {} is being moved by {} (move {})", self.machine, mark.by, mark.move_id);
         let finding = Finding::blocking("E002", cx.reference(End::Source, kind::VM, self.machine), message);
-        finding.hint("wait for that move, or look at it with 'kubectl vmmove status'")
+        let namespace = &cx.source().namespace;
+        finding.hint(format!("wait for that move, or look at it with 'kubectl vmmove status {} -n {namespace}'", mark.move_id))
     }
 
     fn changed(&self, cx: &Cx) -> StepError {

@@ -36,7 +36,9 @@ impl Cx {
         if let Some(other) = volume.label(LABEL_MOVE).filter(|other| *other != self.move_id.0) {
             let message = format!("persistentvolume {} is in the hands of move {other}", volume.name());
             let finding = Finding::blocking("E002", ObjectRef::cluster(End::Target, kind::VOLUME, volume.name()), message);
-            return Err(StepError::Blocked(finding.hint("wait for that move, or look at it with 'kubectl vmmove status'")));
+            let namespace = &self.source().namespace;
+            let hint = format!("wait for that move, or look at it with 'kubectl vmmove status {other} -n {namespace}'");
+            return Err(StepError::Blocked(finding.hint(hint)));
         }
         if claim_uid(volume) != claim {
             return Err(StepError::permanent(format!("persistentvolume {} is in the hands of a claim that this move does not know", volume.name())));
