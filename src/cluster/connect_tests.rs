@@ -183,10 +183,14 @@ async fn an_untrusted_certificate_is_told_apart_from_a_wrong_name() {
     assert_eq!(words, "Unable to connect to the server: tls: failed to verify certificate: x509: certificate is not valid for 127.0.0.1");
 }
 
+fn tls(key: &rcgen::CertifiedKey<rcgen::KeyPair>) -> rustls::ServerConfig {
+    let private = rustls::pki_types::PrivateKeyDer::try_from(key.signing_key.serialize_der()).unwrap();
+    rustls::ServerConfig::builder().with_no_client_auth().with_single_cert(vec![key.cert.der().clone()], private).unwrap()
+}
+
 /// A TLS server on loopback that shakes one hand; its port.
 fn tls_server(key: &rcgen::CertifiedKey<rcgen::KeyPair>) -> u16 {
-    let private = rustls::pki_types::PrivateKeyDer::try_from(key.signing_key.serialize_der()).unwrap();
-    let config = rustls::ServerConfig::builder().with_no_client_auth().with_single_cert(vec![key.cert.der().clone()], private).unwrap();
+    let config = tls(key);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     std::thread::spawn(move || {
@@ -196,6 +200,39 @@ fn tls_server(key: &rcgen::CertifiedKey<rcgen::KeyPair>) -> u16 {
         let _ = socket.flush();
     });
     port
+}
+
+#[tokio::test]
+async fn requests_side_by_side_share_one_connection_to_a_server_that_speaks_http_2() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let signed = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let ca = dir.path().join("ca.pem");
+    std::fs::write(&ca, signed.cert.pem()).unwrap();
+    let mut config = tls(&signed);
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let server = format!("https://{}", listener.local_addr().unwrap());
+    let connections = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let accepted = connections.clone();
+    tokio::spawn(async move {
+        while let Ok((socket, _)) = listener.accept().await {
+            accepted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            let stream = hyper_util::rt::TokioIo::new(acceptor.accept(socket).await.unwrap());
+            let answer = hyper::service::service_fn(|request: http::Request<hyper::body::Incoming>| async move {
+                assert_eq!(request.version(), http::Version::HTTP_2);
+                Ok::<_, std::convert::Infallible>(http::Response::new(http_body_util::Full::new(bytes::Bytes::from_static(b"{\"major\":\"1\"}"))))
+            });
+            tokio::spawn(hyper::server::conn::http2::Builder::new(hyper_util::rt::TokioExecutor::new()).serve_connection(stream, answer));
+        }
+    });
+    let ask = Connect { server: Some(server), certificate_authority: Some(ca), ..Connect::default() };
+    let cluster = connected(&ask, &Surroundings::default()).await.unwrap();
+    cluster.raw("/version").await.unwrap();
+    let many = futures::future::join_all((0..50).map(|_| cluster.raw("/version"))).await;
+    assert!(many.into_iter().all(|answer| answer.unwrap()["major"] == "1"));
+    assert_eq!(connections.load(std::sync::atomic::Ordering::Relaxed), 1);
 }
 
 #[cfg(unix)]

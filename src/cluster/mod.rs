@@ -24,4 +24,4 @@ pub use call::Cluster;
 pub use connect::{Connect, connect, connect_with};
 pub use error::{ApiError, Reason};
 pub use objects::{Dry, Guard, PatchOp, Propagation};
-pub use wait::{Topic, Wakes};
+pub use wait::{About, Topic, Wakes, Watching};

@@ -1,16 +1,17 @@
 //! The layers between a request and the wire, built by hand: the kube crate's own stack leaves TCP_NODELAY off (40 ms for the
-//! first request of each connection) and repeats writes.
+//! first request of each connection), repeats writes, and speaks HTTP/1.1 only: a connection, and so a TLS handshake, for each watch.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
+use hyper_rustls::{FixedServerNameResolver, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client as Hyper;
 use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
 use hyper_util::client::legacy::connect::{Connect as Connector, HttpConnector};
-use hyper_util::rt::TokioExecutor;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use kube::client::middleware::AuthLayer;
-use kube::client::{Body, Client, ConfigExt};
+use kube::client::{Body, Client, ConfigExt, RustlsTlsError};
 use kube::{Config, Error};
 use tower::{BoxError, ServiceBuilder};
 use tower_http::decompression::DecompressionLayer;
@@ -20,6 +21,10 @@ use crate::engine::clock::Clock;
 
 /// How long a connection may take to be accepted, as in client-go's default transport.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How often a connection that all requests share is asked for a sign of life, and how long that may take: client-go's figures
+/// (kubernetes/apimachinery 0.36 `pkg/util/net/http.go`, readIdleTimeout and pingTimeout).
+const PING: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(15));
 
 /// Plain connections with the small writes of HTTP sent at once.
 pub(super) fn plain() -> HttpConnector {
@@ -36,20 +41,34 @@ pub(super) fn client(config: &Config, clock: &Arc<dyn Clock>) -> Result<Client, 
     // The plugin runs for the token; only one that gave none is run again, for the certificate of the TLS layer.
     let auth = config.auth_layer()?;
     let tls = if auth.is_some() { without_plugin(config) } else { config.clone() };
-    let Some(proxy) = config.proxy_url.clone() else { return over(config, clock, auth, tls.rustls_https_connector_with_connector(plain())?) };
+    let Some(proxy) = config.proxy_url.clone() else { return over(config, clock, auth, secured(&tls, plain())?) };
     match proxy.scheme_str() {
-        Some("socks5" | "socks5h") => over(config, clock, auth, tls.rustls_https_connector_with_connector(SocksV5::new(proxy, plain()))?),
+        Some("socks5" | "socks5h") => over(config, clock, auth, secured(&tls, SocksV5::new(proxy, plain()))?),
         Some("http") => {
             let tunnel = with_credentials(Tunnel::new(proxy.clone(), plain()), &proxy);
-            over(config, clock, auth, tls.rustls_https_connector_with_connector(tunnel)?)
+            over(config, clock, auth, secured(&tls, tunnel)?)
         }
         Some("https") => {
+            // The tunnel is asked for in HTTP/1.1.
             let secure = without_plugin(config).rustls_https_connector_with_connector(plain())?;
             let tunnel = with_credentials(Tunnel::new(proxy.clone(), secure), &proxy);
-            over(config, clock, auth, tls.rustls_https_connector_with_connector(tunnel)?)
+            over(config, clock, auth, secured(&tls, tunnel)?)
         }
         _ => Err(Error::ProxyProtocolUnsupported { proxy_url: Box::new(proxy) }),
     }
+}
+
+/// TLS over a connection. HTTP/2 where the server offers it, as API servers do; what stands between may speak HTTP/1.1 only.
+fn secured<C>(config: &Config, connector: C) -> Result<HttpsConnector<C>, Error> {
+    let builder = HttpsConnectorBuilder::new().with_tls_config(config.rustls_client_config()?).https_or_http();
+    let builder = match config.tls_server_name.clone() {
+        Some(name) => {
+            let name = name.try_into().map_err(RustlsTlsError::InvalidServerName).map_err(Error::RustlsTls)?;
+            builder.with_server_name_resolver(FixedServerNameResolver::new(name))
+        }
+        None => builder,
+    };
+    Ok(builder.enable_all_versions().wrap_connector(connector))
 }
 
 fn without_plugin(config: &Config) -> Config {
@@ -62,6 +81,12 @@ fn over<C>(config: &Config, clock: &Arc<dyn Clock>, auth: Option<AuthLayer>, htt
 where
     C: Connector + Clone + Send + Sync + 'static,
 {
+    let hyper = Hyper::builder(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .http2_keep_alive_interval(PING.0)
+        .http2_keep_alive_timeout(PING.1)
+        .http2_keep_alive_while_idle(true)
+        .build::<_, Body>(https);
     let service = ServiceBuilder::new()
         .layer(config.base_uri_layer())
         .layer(DecompressionLayer::new().gzip(!config.disable_compression))
@@ -69,7 +94,7 @@ where
         .layer(config.extra_headers_layer()?)
         .layer(Tell(clock.clone()))
         .map_err(BoxError::from)
-        .service(Hyper::builder(TokioExecutor::new()).build::<_, Body>(https));
+        .service(hyper);
     Ok(Client::new(service, config.default_namespace.clone()))
 }
 

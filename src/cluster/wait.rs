@@ -1,63 +1,118 @@
 //! Waiting for something to change: watches as wake-up calls. What changed is for the waiter to look at.
 //!
-//! A waiter makes its [`Wakes`] first, then looks, then waits: whatever happens after the look wakes it. Several waiters on one
-//! topic share one watch, which ends with the last of them.
+//! A waiter makes its [`Wakes`] first, then looks, then waits: whatever happens after the look wakes it. Waiters for objects of one kind and
+//! namespace share one watch, however many objects they wait for; it ends with the last of them.
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use futures::future::{FutureExt, select_all};
+use serde_json::Value;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 use super::call::Cluster;
 use super::watch::keep_watching;
-use crate::model::kind::Kind;
+use crate::model::kind::{self, Kind};
 
 /// How often a waiter looks by itself where nothing can be watched.
 pub(super) const WITHOUT_WATCH: Duration = Duration::from_secs(5);
 
-/// What to be woken for: objects of a kind, in a namespace or in all, narrowed to a name or to labels.
+/// What to be woken for: objects of a kind, in a namespace or in all.
 #[derive(Clone, Debug, Eq, PartialEq, Hash)]
 pub struct Topic {
     pub kind: Kind,
     pub namespace: Option<String>,
+    /// Narrowed by the server, in a watch of its own: for kinds of which there are many that are not ours.
     pub name: Option<String>,
     pub labels: Option<String>,
-    /// Of the pods of guests, only those of this one's; and all other pods.
-    pub guest: Option<String>,
+    /// Narrowed here: topics that differ in nothing else share one watch.
+    pub about: About,
+}
+
+/// Which of the objects that a watch brings matter to a waiter.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Hash)]
+pub enum About {
+    #[default]
+    All,
+    /// The one of this name.
+    Object(String),
+    /// The one of this name, where more of it changed than its status.
+    Wish(String),
+    /// Those that exist for this guest, and those that exist for none.
+    Guest(String),
 }
 
 /// How much has changed since a watch began, as counts that only grow.
 #[derive(Default)]
 pub(super) struct Changes {
-    /// In objects that belong to one guest, by its name.
+    objects: HashMap<String, u64>,
+    /// Without changes of the status alone; with a fingerprint of everything else that a watch tells.
+    wishes: HashMap<String, (u64, u64)>,
+    /// By the guest that the object exists for.
     guests: HashMap<String, u64>,
-    others: u64,
+    of_no_guest: u64,
+    /// What nobody knows the object of, and so concerns everybody.
+    unknown: u64,
+    all: u64,
 }
 
 impl Changes {
-    /// Counts a change in an object of this guest, or in one of none.
-    pub fn count(&mut self, guest: Option<&str>) {
-        match guest {
-            Some(guest) => *self.guests.entry(guest.to_owned()).or_default() += 1,
-            None => self.others += 1,
+    /// Counts a change that may be in any object.
+    pub fn count_unknown(&mut self) {
+        self.all += 1;
+        self.unknown += 1;
+    }
+
+    /// Counts a change in this object, or its end.
+    pub fn count(&mut self, object: &Value, gone: bool) {
+        self.all += 1;
+        let add = |to: &mut HashMap<String, u64>, name: &str| *to.entry(name.to_owned()).or_default() += 1;
+        let name = object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+        add(&mut self.objects, name);
+        let (count, before) = self.wishes.entry(name.to_owned()).or_default();
+        let now = if gone { 0 } else { fingerprint(object) };
+        if std::mem::replace(before, now) != now {
+            *count += 1;
+        }
+        match guest_of(object) {
+            Some(guest) => add(&mut self.guests, guest),
+            None => self.of_no_guest += 1,
         }
     }
 
-    /// What matters to whoever waits for this guest, or for all.
-    fn seen_by(&self, guest: Option<&str>) -> u64 {
-        let guests = match guest {
-            Some(guest) => self.guests.get(guest).copied().unwrap_or_default(),
-            None => self.guests.values().sum(),
-        };
-        self.others + guests
+    /// What matters to whoever waits for this.
+    fn seen_by(&self, about: &About) -> u64 {
+        let of = |counts: &HashMap<String, u64>, name: &str| counts.get(name).copied().unwrap_or_default();
+        match about {
+            About::All => self.all,
+            About::Object(name) => self.unknown + of(&self.objects, name),
+            About::Wish(name) => self.unknown + self.wishes.get(name).map_or(0, |(count, _)| *count),
+            About::Guest(name) => self.unknown + self.of_no_guest + of(&self.guests, name),
+        }
     }
 }
 
+/// Of an object's metadata, without what changes with its status too. The generation tells of the specification.
+fn fingerprint(object: &Value) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    let fields = object.get("metadata").and_then(Value::as_object).into_iter().flatten();
+    for (name, value) in fields.filter(|(name, _)| *name != "resourceVersion" && *name != "managedFields") {
+        (name, value.to_string()).hash(&mut hasher);
+    }
+    hasher.finish()
+}
+
+/// The guest that an object exists for, by its owner.
+fn guest_of(object: &Value) -> Option<&str> {
+    let owners = object.pointer("/metadata/ownerReferences")?.as_array()?;
+    owners.iter().find(|owner| owner["kind"] == kind::VMI.kind)?["name"].as_str()
+}
+
 /// A watch that runs as long as somebody holds this.
-pub(super) struct Watching {
+pub struct Watching {
     wakes: watch::Sender<Changes>,
     task: AbortHandle,
 }
@@ -77,9 +132,9 @@ pub struct Wakes {
 /// One topic of one waiter.
 struct Waiting {
     changes: watch::Receiver<Changes>,
-    guest: Option<String>,
+    about: About,
     seen: u64,
-    _watching: Arc<Watching>,
+    watching: Arc<Watching>,
 }
 
 impl Waiting {
@@ -93,7 +148,7 @@ impl Waiting {
     }
 
     fn is_news(&mut self) -> bool {
-        let now = self.changes.borrow_and_update().seen_by(self.guest.as_deref());
+        let now = self.changes.borrow_and_update().seen_by(&self.about);
         std::mem::replace(&mut self.seen, now) != now
     }
 }
@@ -102,10 +157,10 @@ impl Cluster {
     /// Begins to watch the topics (in the background, so call it on a runtime).
     pub fn watch(&self, topics: &[Topic]) -> Wakes {
         let waiting = |topic: &Topic| {
-            let watching = self.watching(&Topic { guest: None, ..topic.clone() });
+            let watching = self.watching(&Topic { about: About::All, ..topic.clone() });
             let changes = watching.wakes.subscribe();
-            let seen = changes.borrow().seen_by(topic.guest.as_deref());
-            Waiting { changes, guest: topic.guest.clone(), seen, _watching: watching }
+            let seen = changes.borrow().seen_by(&topic.about);
+            Waiting { changes, about: topic.about.clone(), seen, watching }
         };
         Wakes { topics: topics.iter().map(waiting).collect(), cluster: self.clone() }
     }
@@ -125,6 +180,11 @@ impl Cluster {
 }
 
 impl Wakes {
+    /// The watches behind it, for whoever wants them to go on: the next waiter then finds them running.
+    pub fn watches(&self) -> impl Iterator<Item = &Arc<Watching>> {
+        self.topics.iter().map(|waiting| &waiting.watching)
+    }
+
     /// Resolves when anything changed in any topic since the last call, or since the watch began. Several changes are one
     /// wake-up. Without topics it resolves every 5 s.
     pub async fn next(&mut self) {
@@ -140,150 +200,5 @@ impl Wakes {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use std::collections::VecDeque;
-    use std::sync::Mutex;
-
-    use futures::channel::mpsc::UnboundedSender;
-    use futures::future::{Either, select};
-
-    use super::*;
-    use crate::cluster::scripted::{Log, Reply, cluster, in_turn};
-    use crate::model::kind;
-
-    fn claims() -> Topic {
-        Topic { kind: kind::CLAIM, namespace: Some("shop".into()), name: Some("root".into()), labels: None, guest: None }
-    }
-
-    fn event(change: &str, version: u32) -> String {
-        let object = serde_json::json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "root", "resourceVersion": version.to_string()}});
-        serde_json::json!({"type": change, "object": object}).to_string()
-    }
-
-    fn expired() -> String {
-        r#"{"type":"ERROR","object":{"kind":"Status","code":410,"reason":"Expired","message":"too old"}}"#.to_owned()
-    }
-
-    /// A cluster whose watches the test feeds, one sender per watch; when they run out, watches are silent.
-    fn fed(watches: usize) -> (Cluster, Log, Vec<UnboundedSender<String>>) {
-        let (senders, replies): (Vec<_>, VecDeque<_>) = (0..watches).map(|_| Reply::lines()).unzip();
-        let replies = Mutex::new(replies);
-        let (cluster, log) = cluster(move |_| replies.lock().unwrap().pop_front().unwrap_or(Reply::Silence));
-        (cluster, log, senders)
-    }
-
-    /// Whether a wake-up comes within so many seconds of the (paused) clock.
-    async fn woken(cluster: &Cluster, wakes: &mut Wakes, seconds: f64) -> bool {
-        let next = std::pin::pin!(wakes.next());
-        matches!(select(next, cluster.clock().sleep(Duration::from_secs_f64(seconds))).await, Either::Left(_))
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn what_happened_before_the_watch_stood_wakes_and_several_changes_are_one_wake_up() {
-        let (cluster, log, feed) = fed(1);
-        let mut wakes = cluster.watch(&[claims()]);
-        assert!(woken(&cluster, &mut wakes, 1.0).await, "the claim may have been deleted before the watch stood");
-        assert!(!woken(&cluster, &mut wakes, 30.0).await, "nothing happened");
-        for version in [5, 6, 7] {
-            feed[0].unbounded_send(event("MODIFIED", version)).unwrap();
-        }
-        assert!(woken(&cluster, &mut wakes, 1.0).await);
-        assert!(!woken(&cluster, &mut wakes, 10.0).await);
-        assert!(log.all()[0].query.starts_with("watch=true&allowWatchBookmarks=true&timeoutSeconds=50&fieldSelector=metadata.name%3Droot"));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn waiters_of_one_topic_share_one_watch_which_ends_with_the_last_of_them() {
-        let (cluster, log, feed) = fed(2);
-        let (mut one, mut other) = (cluster.watch(&[claims()]), cluster.watch(&[claims()]));
-        assert!(woken(&cluster, &mut one, 1.0).await && woken(&cluster, &mut other, 1.0).await);
-        assert_eq!(log.len(), 1);
-        drop(one);
-        feed[0].unbounded_send(event("DELETED", 5)).unwrap();
-        assert!(woken(&cluster, &mut other, 1.0).await);
-        drop(other);
-        tokio::task::yield_now().await;
-        assert!(feed[0].is_closed(), "nobody listens any more");
-        let _again = cluster.watch(&[claims()]);
-        cluster.clock().sleep(Duration::from_secs(1)).await;
-        assert_eq!(log.len(), 2);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn whoever_waits_for_a_guest_sleeps_on_when_pods_of_other_guests_change() {
-        let (cluster, log, feed) = fed(1);
-        let pods = |guest: &str| Topic { kind: kind::POD, namespace: Some("shop".into()), name: None, labels: None, guest: Some(guest.into()) };
-        let (mut db, mut web) = (cluster.watch(&[pods("db-1")]), cluster.watch(&[pods("web-1")]));
-        let pod = |owner: &str, kind: &str| {
-            let owners = serde_json::json!([{"kind": kind, "name": owner}]);
-            let object = serde_json::json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "pod", "resourceVersion": "5", "ownerReferences": owners}});
-            serde_json::json!({"type": "MODIFIED", "object": object}).to_string()
-        };
-        feed[0].unbounded_send(pod("web-1", "VirtualMachineInstance")).unwrap();
-        assert!(woken(&cluster, &mut db, 1.0).await && woken(&cluster, &mut web, 1.0).await, "the first event tells that the watch stands");
-        feed[0].unbounded_send(pod("web-1", "VirtualMachineInstance")).unwrap();
-        assert!(woken(&cluster, &mut web, 1.0).await && !woken(&cluster, &mut db, 5.0).await);
-        feed[0].unbounded_send(pod("backup", "Job")).unwrap();
-        assert!(woken(&cluster, &mut db, 1.0).await && woken(&cluster, &mut web, 1.0).await, "it may mount the disks of either");
-        assert_eq!(log.len(), 1);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_watch_that_ends_is_resumed_where_it_was_without_a_wake_up() {
-        let (cluster, log, mut feed) = fed(2);
-        let mut wakes = cluster.watch(&[claims()]);
-        assert!(woken(&cluster, &mut wakes, 1.0).await);
-        feed[0].unbounded_send(event("BOOKMARK", 42)).unwrap();
-        feed.remove(0).close_channel();
-        assert!(!woken(&cluster, &mut wakes, 20.0).await);
-        assert!(log.all()[1].query.contains("resourceVersion=42"));
-        feed[0].unbounded_send(event("ADDED", 43)).unwrap();
-        assert!(woken(&cluster, &mut wakes, 1.0).await);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn too_old_a_version_wakes_everybody_and_begins_again() {
-        let (cluster, log, feed) = fed(2);
-        let mut wakes = cluster.watch(&[claims()]);
-        feed[0].unbounded_send(event("ADDED", 42)).unwrap();
-        assert!(woken(&cluster, &mut wakes, 1.0).await);
-        feed[0].unbounded_send(expired()).unwrap();
-        assert!(woken(&cluster, &mut wakes, 1.0).await);
-        assert!(woken(&cluster, &mut wakes, 2.0).await, "and once the new watch stands");
-        assert!(!log.all()[1].query.contains("resourceVersion"));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_silent_watch_is_taken_for_dead() {
-        let (cluster, log, _feed) = fed(2);
-        let mut wakes = cluster.watch(&[claims()]);
-        assert!(woken(&cluster, &mut wakes, 1.0).await);
-        assert!(!woken(&cluster, &mut wakes, 58.0).await);
-        assert!(woken(&cluster, &mut wakes, 5.0).await);
-        cluster.clock().sleep(Duration::from_secs(1)).await;
-        assert_eq!(log.len(), 2);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn where_watching_is_forbidden_the_waiter_looks_every_five_seconds() {
-        let (cluster, _) = cluster(|_| Reply::status(403, "Forbidden", "no watch for you"));
-        let mut wakes = cluster.watch(&[claims()]);
-        for _ in 0..3 {
-            assert!(!woken(&cluster, &mut wakes, 4.0).await);
-            assert!(woken(&cluster, &mut wakes, 1.5).await);
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_restarting_server_is_waited_for_and_what_was_missed_wakes() {
-        let (feed, lines) = Reply::lines();
-        let (cluster, log) = in_turn(vec![Reply::Break, Reply::Break, Reply::status(503, "ServiceUnavailable", "starting"), lines]);
-        let mut wakes = cluster.watch(&[claims()]);
-        cluster.clock().sleep(Duration::from_secs(10)).await;
-        assert!(woken(&cluster, &mut wakes, 1.0).await);
-        assert_eq!(log.len(), 4, "with pauses that grow");
-        feed.unbounded_send(event("ADDED", 5)).unwrap();
-        assert!(woken(&cluster, &mut wakes, 1.0).await);
-    }
-}
+#[path = "wait_tests.rs"]
+mod tests;

@@ -15,9 +15,8 @@ use tokio::sync::watch;
 use super::call::Cluster;
 use super::error::{ApiError, Reason};
 use super::path::{collection, with_query};
-use super::request::{Call, METADATA};
+use super::request::{Call, METADATA, METADATA_LIST};
 use super::wait::{Changes, Topic, WITHOUT_WATCH};
-use crate::model::kind;
 
 /// A watch that is silent for so long is taken for dead.
 const SILENCE: Duration = Duration::from_secs(60);
@@ -49,7 +48,7 @@ pub(super) async fn keep_watching(cluster: Cluster, topic: Topic, wakes: watch::
             End::Closed => {}
             End::Lost => {
                 version.clear();
-                wake(&wakes, None);
+                wake_all(&wakes);
             }
             End::Failed(error) if error.is_transient() => {
                 tracing::debug!(kind = topic.kind.plural, "watch broke: {error}");
@@ -60,7 +59,7 @@ pub(super) async fn keep_watching(cluster: Cluster, topic: Topic, wakes: watch::
                 pause = LONGEST_PAUSE.min(pause * 2);
                 if error.code != 0 {
                     // The server answers, so looking may work though watching does not.
-                    wake(&wakes, None);
+                    wake_all(&wakes);
                 }
                 continue;
             }
@@ -68,7 +67,7 @@ pub(super) async fn keep_watching(cluster: Cluster, topic: Topic, wakes: watch::
                 tracing::debug!(kind = topic.kind.plural, "cannot watch: {error}");
                 version.clear();
                 cluster.clock().sleep(WITHOUT_WATCH).await;
-                wake(&wakes, None);
+                wake_all(&wakes);
                 continue;
             }
         }
@@ -82,8 +81,24 @@ pub(super) async fn keep_watching(cluster: Cluster, topic: Topic, wakes: watch::
     }
 }
 
+/// The version of a collection. A watch from there on does not begin with everything that is there.
+async fn newest(cluster: &Cluster, topic: &Topic) -> Result<String, ApiError> {
+    let collection = collection(topic.kind, &topic.kind.api_version(), topic.namespace.as_deref());
+    let list = cluster.call(&Call::new(Method::GET, with_query(&collection, &[("limit", "1")])).accept(METADATA_LIST)).await?;
+    Ok(list.pointer("/metadata/resourceVersion").and_then(Value::as_str).unwrap_or_default().to_owned())
+}
+
 /// One request's worth of watching, from `version` on; keeps `version` up to date.
 async fn stretch(cluster: &Cluster, topic: &Topic, version: &mut String, wakes: &watch::Sender<Changes>) -> End {
+    if version.is_empty() && topic.name.is_none() {
+        match newest(cluster, topic).await {
+            Ok(newest) => *version = newest,
+            Err(error) if error.reason == Reason::Forbidden => {}
+            Err(error) => return End::Failed(error),
+        }
+        // What happened before that is for the waiters to see.
+        wake_all(wakes);
+    }
     let call = Call::new(Method::GET, path(topic, version)).accept(METADATA);
     let request = match call.request::<Vec<u8>>() {
         Ok(request) => request,
@@ -109,18 +124,19 @@ async fn stretch(cluster: &Cluster, topic: &Topic, version: &mut String, wakes: 
             Either::Right(_) if settled => return End::Lost,
             Either::Right(_) => {
                 settled = true;
-                wake(wakes, None);
+                wake_all(wakes);
                 continue;
             }
         };
-        // Whoever's object went before the watch stood is woken by what comes first, whosever that is.
+        // Whoever's object went before the watch stood is woken by what comes first, whatever that is.
         let fresh = !std::mem::replace(&mut settled, true);
         match event {
-            WatchEvent::Added(object) | WatchEvent::Modified(object) | WatchEvent::Deleted(object) => {
+            WatchEvent::Added(ref object) | WatchEvent::Modified(ref object) | WatchEvent::Deleted(ref object) => {
                 if let Some(seen) = object.pointer("/metadata/resourceVersion").and_then(Value::as_str) {
                     seen.clone_into(version);
                 }
-                wake(wakes, guest_of(&object).filter(|_| !fresh));
+                let gone = matches!(event, WatchEvent::Deleted(_));
+                wakes.send_modify(|changes| if fresh { changes.count_unknown() } else { changes.count(object, gone) });
             }
             WatchEvent::Bookmark(bookmark) => bookmark.metadata.resource_version.clone_into(version),
             WatchEvent::Error(status) if status.code == 410 => return End::Lost,
@@ -129,14 +145,8 @@ async fn stretch(cluster: &Cluster, topic: &Topic, version: &mut String, wakes: 
     }
 }
 
-fn wake(wakes: &watch::Sender<Changes>, guest: Option<&str>) {
-    wakes.send_modify(|changes| changes.count(guest));
-}
-
-/// The guest that an object exists for, by its owner.
-fn guest_of(object: &Value) -> Option<&str> {
-    let owners = object.pointer("/metadata/ownerReferences")?.as_array()?;
-    owners.iter().find(|owner| owner["kind"] == kind::VMI.kind)?["name"].as_str()
+fn wake_all(wakes: &watch::Sender<Changes>) {
+    wakes.send_modify(Changes::count_unknown);
 }
 
 fn path(topic: &Topic, version: &str) -> String {

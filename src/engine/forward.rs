@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::pin::pin;
+use std::time::Duration;
 
 use futures::StreamExt;
 use futures::future::LocalBoxFuture;
@@ -35,6 +36,8 @@ struct Flight<'f, 'a> {
     begun: BTreeSet<StepId>,
     /// What is done, perhaps not yet in the journal.
     done: BTreeSet<StepId>,
+    /// Until when it gives others the right of way.
+    courtesy: Option<Duration>,
     /// To be written with the next intent.
     unwritten: Vec<Entry>,
     trouble: Option<Trouble>,
@@ -112,12 +115,13 @@ impl<'a, H: Hands, L: Ledger> Engine<'a, H, L> {
         self.heal(group, suspect.as_ref()).await?;
         let stop = Cancel::default();
         let (running, begun, done) = (FuturesUnordered::new(), BTreeSet::new(), BTreeSet::new());
-        let mut flight = Flight { group, stop: &stop, slot: None, running, begun, done, unwritten: Vec::new(), trouble: None };
+        let mut flight = Flight { group, stop: &stop, slot: None, running, begun, done, courtesy: None, unwritten: Vec::new(), trouble: None };
         loop {
             // Listening comes before looking, so that no change is missed.
             let mut woken = pin!(self.changed.notified());
             woken.as_mut().enable();
-            let ready = self.ready_in(&flight);
+            let mut ready = self.ready_in(&flight);
+            let held_back = self.way.hold_back(&mut ready, &mut flight.courtesy, self.clock.elapsed());
             if flight.slot.is_none() && !ready.is_empty() && !group.is_empty() {
                 tokio::select! {
                     slot = self.slots.acquire() => flight.slot = slot.ok(),
@@ -130,7 +134,7 @@ impl<'a, H: Hands, L: Ledger> Engine<'a, H, L> {
                 continue;
             }
             self.begin(&mut flight, &ready, downtime).await;
-            if flight.is_idle() {
+            if flight.is_idle() && held_back.is_none() {
                 if let Some(trouble) = flight.trouble {
                     return Err(trouble);
                 }
@@ -147,6 +151,7 @@ impl<'a, H: Hands, L: Ledger> Engine<'a, H, L> {
                 Some(landed) = flight.running.next() => self.land(&mut flight, landed, downtime),
                 limit = downtime.passed(self), if flight.trouble.is_none() => flight.give_up(Trouble::TooLong(limit), self.settings.on_failure),
                 () = woken => {}
+                () = self.clock.sleep(held_back.unwrap_or_default()), if held_back.is_some() => {}
                 () = self.cancel.asked(), if flight.running.is_empty() => {}
                 () = std::future::ready(()), if !flight.unwritten.is_empty() => {}
             }

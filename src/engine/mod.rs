@@ -6,6 +6,7 @@
 mod call;
 pub mod cancel;
 pub mod clock;
+mod courtesy;
 mod downtime;
 mod forward;
 pub mod next;

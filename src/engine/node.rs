@@ -36,6 +36,7 @@ impl<'a, H: Hands, L: Ledger> Engine<'a, H, L> {
             place = place => place,
         };
         let began = self.clock.elapsed();
+        let _way = self.way.given_to(node, &self.changed, began);
         self.say(&Event::StepStarted { step: node.id.clone(), group: node.group.clone(), phase: node.phase, title: node.title.clone() });
         let result = self.drive(node, &before, stop).await;
         if let Ok(output) = &result {

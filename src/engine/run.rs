@@ -11,6 +11,7 @@ use tokio::sync::{Notify, Semaphore};
 
 use super::cancel::Cancel;
 use super::clock::{Clock, Rng};
+use super::courtesy::RightOfWay;
 use super::next::{PhaseSet, State, States};
 use super::{Hands, Ledger};
 use crate::model::event::{Event, Observer, Outcome};
@@ -75,6 +76,7 @@ pub struct Engine<'a, H: Hands, L: Ledger> {
     pub(super) acted: RefCell<BTreeSet<StepId>>,
     /// Woken when a node that other groups wait for is done, or a group has ended.
     pub(super) changed: Notify,
+    pub(super) way: RightOfWay,
     /// The nodes that other groups wait for.
     pub(super) awaited: BTreeSet<&'a StepId>,
     pub(super) slots: Semaphore,
@@ -118,6 +120,7 @@ impl<'a, H: Hands, L: Ledger> Engine<'a, H, L> {
             states: RefCell::new(states),
             acted: RefCell::new(acted),
             changed: Notify::new(),
+            way: RightOfWay::default(),
             awaited: awaited(graph),
             slots: Semaphore::new(settings.parallel.max(1)),
             lanes,

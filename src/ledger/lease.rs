@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::chain::holder_of;
 use super::surely::{self, wants_a_look};
 use super::{ANNOTATION_HOLDER, LABEL_LEDGER, object_name};
-use crate::cluster::{ApiError, Cluster, Dry, Reason, Topic};
+use crate::cluster::{About, ApiError, Cluster, Dry, Reason, Topic};
 use crate::engine::cancel::Cancel;
 use crate::engine::clock::Clock;
 use crate::model::failure::Failure;
@@ -238,7 +238,7 @@ impl Place {
     }
 
     fn topic(&self) -> Topic {
-        Topic { kind: kind::LEASE, namespace: self.object.namespace.clone(), name: Some(self.object.name.clone()), labels: None, guest: None }
+        Topic { kind: kind::LEASE, namespace: self.object.namespace.clone(), name: Some(self.object.name.clone()), labels: None, about: About::All }
     }
 }
 

@@ -4,7 +4,7 @@ use std::future::Future;
 
 use super::surely::{self, same_data};
 use super::{LABEL_LEDGER, config_map_ref, object_name};
-use crate::cluster::{ApiError, Cluster, Reason, Topic};
+use crate::cluster::{About, ApiError, Cluster, Reason, Topic};
 use crate::engine::cancel::Cancel;
 use crate::engine::clock::Clock;
 use crate::model::failure::Failure;
@@ -34,7 +34,7 @@ pub async fn pending(cluster: &Cluster, namespace: &str, id: &MoveId) -> Result<
 /// Waits for a request and hands it to `cancel`. Ends then; goes on for ever otherwise. It watches from this call on.
 /// A request that waits already counts as well: whoever goes on with a move clears it first.
 pub fn watch_requests(cluster: &Cluster, namespace: &str, id: &MoveId, cancel: &Cancel) -> impl Future<Output = ()> + use<> {
-    let topic = Topic { kind: kind::CONFIG_MAP, namespace: Some(namespace.to_owned()), name: Some(name(id)), labels: None, guest: None };
+    let topic = Topic { kind: kind::CONFIG_MAP, namespace: Some(namespace.to_owned()), name: Some(name(id)), labels: None, about: About::All };
     let mut wakes = cluster.watch(&[topic]);
     let (cluster, namespace, id, cancel) = (cluster.clone(), namespace.to_owned(), id.clone(), cancel.clone());
     async move {

@@ -90,6 +90,8 @@ pub struct Node {
     pub undo: UndoPolicy,
     /// Its effect stands until the end of the move, so a resumed run looks whether it still does.
     pub lasting: bool,
+    /// Short, and nothing should slow it down: while it is in flight others begin nothing of a later phase, for a moment.
+    pub urgent: bool,
     /// The virtual machine it belongs to; empty for what several share. One group is journalled, limited, failed and undone together.
     pub group: String,
     pub title: Title,

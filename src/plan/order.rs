@@ -27,6 +27,7 @@ pub fn graph(plan: &PlanSpec) -> Graph {
         lane: step.lane(plan),
         undo: step.undo(),
         lasting: step.lasting(),
+        urgent: step.urgent(),
         group: step.machine().to_owned(),
         title: step.title(plan),
     };

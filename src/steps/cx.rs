@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::sites::{Site, Sites};
-use crate::cluster::{ApiError, Dry, Guard, Propagation, Reason, Topic};
+use crate::cluster::{About, ApiError, Dry, Guard, Propagation, Reason, Topic};
 use crate::engine::clock::Clock;
 use crate::engine::{Probe, StepError};
 use crate::model::finding::Finding;
@@ -57,13 +57,19 @@ impl Cx {
 
     pub(super) fn topic(&self, end: End, kind: Kind, name: Option<&str>) -> (End, Topic) {
         let namespace = kind.namespaced.then(|| self.sites.at(end).namespace.clone());
-        (end, Topic { kind, namespace, name: name.map(str::to_owned), labels: None, guest: None })
+        let about = match name {
+            // What KubeVirt says of a machine while it stops and starts, its instance says as well.
+            Some(name) if kind == kind::VM => About::Wish(name.to_owned()),
+            Some(name) => About::Object(name.to_owned()),
+            None => About::All,
+        };
+        (end, Topic { kind, namespace, name: None, labels: None, about })
     }
 
     /// The pods that may hold what belongs to a machine: its guest's own, and those of no guest.
     pub(super) fn pods(&self, end: End, machine: &str) -> (End, Topic) {
         let (end, pods) = self.topic(end, kind::POD, None);
-        (end, Topic { guest: Some(machine.to_owned()), ..pods })
+        (end, Topic { about: About::Guest(machine.to_owned()), ..pods })
     }
 
     pub(super) fn machine(&self, name: &str) -> Result<&MachinePlan, StepError> {

@@ -16,7 +16,7 @@ use super::{
     create_vm::CreateVm, fence_vm::FenceVm, own_objects::OwnObjects, release_volume::ReleaseVolume, remove_disk::RemoveDisk, remove_vm::RemoveVm,
     reserve_claim::ReserveClaim, start_vm::StartVm, stop_vm::StopVm, swap_volume::SwapVolume, verify_vm::VerifyVm,
 };
-use crate::cluster::{Dry, Topic};
+use crate::cluster::{Dry, Topic, Watching};
 use crate::engine::clock::Clock;
 use crate::engine::{Hands, Probe, StepError, Undo, Wakes};
 use crate::model::graph::StepId;
@@ -33,6 +33,8 @@ use crate::plan::step::Step;
 pub struct Hand {
     cx: Cx,
     steps: BTreeMap<StepId, Step>,
+    /// Kept up to the end of the run: what one step waited for the next ones mostly wait for too, if of other objects.
+    watches: RefCell<Vec<Arc<Watching>>>,
 }
 
 /// Runs one expression with the twin of a step.
@@ -113,7 +115,7 @@ impl Hand {
         let steps = order::steps(&plan).into_iter().map(|step| (step.id(), step)).collect();
         let cx =
             Cx { sites, plan, digest, move_id, holder, clock, outputs: RefCell::default(), unclean: RefCell::default(), since: RefCell::default() };
-        Self { cx, steps }
+        Self { cx, steps, watches: RefCell::default() }
     }
 
     /// Takes in what the journal tells of guests that were cut off: by now their instances are gone.
@@ -186,7 +188,16 @@ impl Hands for Hand {
     fn listen(&self, id: &StepId) -> Listening {
         let topics = self.step(id).map(|step| with_twin!(step, twin => twin.topics(&self.cx))).unwrap_or_default();
         let at = |end: End| topics.iter().filter(|(of, _)| *of == end).map(|(_, topic)| topic.clone()).collect::<Vec<Topic>>();
-        Listening { source: self.cx.source().cluster.watch(&at(End::Source)), target: self.cx.target().cluster.watch(&at(End::Target)) }
+        let listening =
+            Listening { source: self.cx.source().cluster.watch(&at(End::Source)), target: self.cx.target().cluster.watch(&at(End::Target)) };
+        let mut kept = self.watches.borrow_mut();
+        for watch in listening.source.watches().chain(listening.target.watches()) {
+            if !kept.iter().any(|other| Arc::ptr_eq(other, watch)) {
+                kept.push(watch.clone());
+            }
+        }
+        drop(kept);
+        listening
     }
 
     fn remember(&self, id: &StepId, output: Option<&Value>) {

@@ -43,6 +43,13 @@ fn wanted(plan: &MachinePlan) -> Value {
     plan.power.value.clone()
 }
 
+/// An instance on its way up of which nothing bad is known.
+/// Source of the conditions: kubevirt/kubevirt `pkg/virt-controller/watch/vmi/lifecycle.go` (1.8).
+fn comes_up(instance: &Manifest) -> bool {
+    let bad = |condition: &Value| condition["status"] == "False" && (condition["type"] == "PodScheduled" || condition["type"] == "Synchronized");
+    ["Pending", "Scheduling", "Scheduled"].contains(&Vmi(instance).phase()) && !instance.list("/status/conditions").iter().any(bad)
+}
+
 impl StartVm<'_> {
     async fn vm(&self, cx: &Cx) -> Result<Manifest, StepError> {
         let vm = target_vm(cx, cx.machine(self.machine)?).await?;
@@ -70,6 +77,13 @@ impl StartVm<'_> {
 impl Perform for StartVm<'_> {
     async fn probe(&self, cx: &Cx) -> Result<Probe, StepError> {
         let plan = cx.machine(self.machine)?;
+        let instance = cx.get(End::Target, kind::VMI, &plan.target).await?;
+        // A guest on its way up says so many times; what surrounds it is looked at where it takes its time.
+        if let Some(instance) = instance.as_ref().filter(|instance| plan.power.start && comes_up(instance))
+            && cx.waited(self.step) < SOON
+        {
+            return Ok(Probe::Underway(Progress::waiting_for(format!("its guest to start ({})", Vmi(instance).phase()))));
+        }
         let vm = self.vm(cx).await?;
         if run_field(&vm).is_none_or(|(_, value)| *value != wanted(plan)) {
             return match cx.standing(self.machine).await? {
@@ -81,7 +95,6 @@ impl Perform for StartVm<'_> {
         if !plan.power.start {
             return Ok(Probe::Ours(json!({})));
         }
-        let instance = cx.get(End::Target, kind::VMI, &plan.target).await?;
         match instance.as_ref().map(|instance| Vmi(instance).phase()) {
             Some("Running" | "Succeeded" | "Failed") => Ok(Probe::Ours(json!({}))),
             // Manual machines start only when told to.
@@ -135,10 +148,6 @@ impl Perform for StartVm<'_> {
 
     fn topics(&self, cx: &Cx) -> Vec<(End, Topic)> {
         let Ok(plan) = cx.machine(self.machine) else { return Vec::new() };
-        vec![
-            cx.topic(End::Target, kind::VM, Some(&plan.target)),
-            cx.topic(End::Target, kind::VMI, Some(&plan.target)),
-            cx.pods(End::Target, &plan.target),
-        ]
+        vec![cx.topic(End::Target, kind::VM, Some(&plan.target)), cx.topic(End::Target, kind::VMI, Some(&plan.target))]
     }
 }

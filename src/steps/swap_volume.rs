@@ -152,15 +152,15 @@ impl Perform for SwapVolume<'_> {
     async fn perform(&self, cx: &Cx, _before: &Value) -> Result<(), StepError> {
         let disk = cx.disk(self.machine, self.volume)?;
         let (name, from) = self.what(cx, disk)?;
-        let (there, volume) = futures::try_join!(self.target(cx, disk), cx.volume(&name))?;
-        let there = there.ok().flatten();
+        let (there, volume, held) = futures::join!(self.target(cx, disk), cx.volume(&name), cx.held(self.machine));
+        let (there, volume) = (there?.ok().flatten(), volume?);
         if let Some(target) = there.as_ref().filter(|target| claim_uid(&volume) == target.uid()) {
             if !Claim(target).is_bound() {
                 return cx.touch(End::Target, target).await;
             }
             return self.settle(cx, disk, &volume, target).await;
         }
-        cx.held(self.machine).await?;
+        held?;
         cx.retain(&volume, &from).await?;
         let target = if let Some(target) = there {
             target

@@ -12,7 +12,7 @@ use super::acting::reading::{self, Machine, machines, overall};
 use super::args::display::Table;
 use super::args::moves::MoveName;
 use super::completion::values;
-use crate::cluster::{Cluster, Topic};
+use crate::cluster::{About, Cluster, Topic};
 use crate::engine::clock::Clock;
 use crate::engine::{Hands as _, Probe};
 use crate::exit::Code;
@@ -222,7 +222,7 @@ fn in_words(standing: &Standing) -> String {
 async fn watch(cx: &mut Context, args: &Args, name: &MoveName) -> Result<Code, Failure> {
     let (cluster, mut opened) = to_look(cx, name, &args.ledger).await?;
     let (namespace, id) = (opened.header.source_namespace.clone(), opened.header.move_id.clone());
-    let about = |kind, name, labels| Topic { kind, namespace: Some(namespace.clone()), name, labels, guest: None };
+    let about = |kind, name, labels| Topic { kind, namespace: Some(namespace.clone()), name, labels, about: About::All };
     let journal = about(kind::CONFIG_MAP, None, Some(format!("{LABEL_MOVE}={id},{LABEL_LEDGER}")));
     let mut wakes = cluster.watch(&[journal, about(kind::LEASE, Some(object_name(&id)), None)]);
     let mut shown: Vec<Machine> = Vec::new();

@@ -14,7 +14,8 @@ fn node(name: &str, phase: Phase, needs: &[&str]) -> Node {
     let group = name.split_once('/').map_or("", |(group, _)| group).to_owned();
     let lane = Lane(if name.ends_with("/clone") { "class/fast".to_owned() } else { String::new() });
     let needs: Vec<StepId> = needs.iter().map(|need| id(need)).collect();
-    Node { id: id(name), needs, after: vec![], phase, lane, undo, lasting: name.ends_with("/fence") || name.ends_with("/clone"), group, title }
+    let (lasting, urgent) = (name.ends_with("/fence") || name.ends_with("/clone"), name.ends_with("/swap"));
+    Node { id: id(name), needs, after: vec![], phase, lane, undo, lasting, urgent, group, title }
 }
 
 fn machine(name: &str, disks: &[&str], shared: &[&str], nodes: &mut Vec<Node>) {

@@ -139,3 +139,34 @@ async fn a_resumed_machine_has_the_limit_once_more() {
     assert_eq!((outcome(&summary, "db"), summary.groups[0].downtime), (Some(Outcome::Undone), None));
     story.assert_as_before();
 }
+
+/// Two machines, the second of which is through with its disk while the first's is still on its way for so long.
+async fn begins_the_other(millis: u64) -> (Vec<String>, Duration) {
+    let graph = graphs::many(2);
+    let mut story = Story::of(&graph);
+    story.world.script("vm0/root/swap", |swap| swap.takes = Duration::from_millis(millis));
+    story.forward().await;
+    story.assert_arrived();
+    let order = story.told.iter().filter_map(|event| match event {
+        Event::StepStarted { step, .. } => Some(format!("{step} begins")),
+        Event::StepDone { step, .. } => Some(format!("{step} done")),
+        _ => None,
+    });
+    (order.collect(), crate::engine::clock::Clock::elapsed(&story.clock))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_volume_on_its_way_lands_before_another_machine_is_made() {
+    let (order, _) = begins_the_other(600).await;
+    let place = |line: &str| order.iter().position(|other| other == line).unwrap();
+    assert!(place("vm1/root/swap done") < place("vm0/root/swap done"));
+    assert!(place("vm0/root/swap done") < place("vm1/create begins"), "{order:#?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_long_for_a_volume_that_does_not_land() {
+    let (order, took) = begins_the_other(3_600_000).await;
+    let place = |line: &str| order.iter().position(|other| other == line).unwrap();
+    assert!(place("vm1/verify done") < place("vm0/root/swap done"), "{order:#?}");
+    assert!(took < Duration::from_secs(3_610));
+}

@@ -136,6 +136,11 @@ impl Step {
         self.traits().lasting
     }
 
+    /// See [`crate::model::graph::Node::urgent`].
+    pub fn urgent(&self) -> bool {
+        matches!(self, Self::SwapVolume { .. })
+    }
+
     /// The virtual machine it belongs to; empty for what several share.
     pub fn machine(&self) -> &str {
         match self {
