@@ -12,6 +12,7 @@ pub mod ledger;
 pub mod model;
 pub mod output;
 pub mod plan;
+pub mod sandbox;
 pub mod steps;
 pub mod survey;
 pub mod verbs;

@@ -1,0 +1,120 @@
+//! Ownership: what has no owner left goes, what is to be orphaned is let go first.
+//! Source: kubernetes 1.36 `pkg/controller/garbagecollector/garbagecollector.go`.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::{Controller, Subject, is_deleting};
+use crate::sandbox::catalog::{self, Resource};
+use crate::sandbox::store::{Change, Key, What, text};
+use crate::sandbox::world::World;
+
+/// Watches every kind there is.
+const WATCHES: &[super::Watch] = &{
+    let mut all: [super::Watch; catalog::COUNT] = [(&catalog::NAMESPACE, concerned); catalog::COUNT];
+    let mut index = 0;
+    while index < catalog::COUNT {
+        all[index].0 = catalog::ALL[index];
+        index += 1;
+    }
+    all
+};
+
+pub const SUBJECT: Subject = Subject { rules: &[], controllers: &[Controller { name: "garbagecollector", watches: WATCHES, reconcile: collect }] };
+
+/// Deletion waits until the dependents no longer name the object as their owner.
+pub const ORPHAN: &str = "orphan";
+/// Deletion waits until the dependents that block it are gone.
+pub const FOREGROUND: &str = "foregroundDeletion";
+
+/// An owner that goes concerns what it owns, and an owned object itself; an object that is going with one of our finalizers too.
+fn concerned(world: &World, change: &Change) -> Vec<Key> {
+    let mut keys = Vec::new();
+    let owned = change.object.pointer("/metadata/ownerReferences").is_some();
+    if change.what != What::Deleted && (owned || holds(&change.object, ORPHAN) || holds(&change.object, FOREGROUND)) {
+        keys.push(change.key.clone());
+    }
+    if change.what == What::Deleted {
+        keys.extend(dependents(world, &change.key, &change.object));
+        // What blocked its owner's deletion may have been this.
+        let owners = change.object.pointer("/metadata/ownerReferences").and_then(Value::as_array).into_iter().flatten();
+        keys.extend(owners.filter_map(|owner| key_of(owner, &change.key.namespace)).filter(|owner| world.store.get(owner).is_some()));
+    }
+    keys
+}
+
+/// The kind and place of an owner. One without a namespace owns objects everywhere.
+fn key_of(owner: &Value, namespace: &str) -> Option<Key> {
+    let resource = catalog::of(text(owner, "/apiVersion"), text(owner, "/kind"))?;
+    Some(Key::new(resource, if resource.namespaced { namespace } else { "" }, text(owner, "/name")))
+}
+
+fn owners(object: &Value) -> &[Value] {
+    object.pointer("/metadata/ownerReferences").and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+fn holds(object: &Value, finalizer: &str) -> bool {
+    let all = object.pointer("/metadata/finalizers").and_then(Value::as_array);
+    is_deleting(object) && all.is_some_and(|all| all.iter().any(|one| one == finalizer))
+}
+
+/// What names this object as its owner.
+fn dependents(world: &World, key: &Key, object: &Value) -> Vec<Key> {
+    let uid = text(object, "/metadata/uid");
+    let namespace = key.resource.namespaced.then_some(key.namespace.as_str());
+    let of_kind = |kind: &'static Resource| world.store.list(kind, namespace);
+    let owned = |object: &Value| owners(object).iter().any(|owner| text(owner, "/uid") == uid);
+    catalog::ALL.iter().flat_map(|kind| of_kind(kind)).filter(|(_, object)| owned(object)).map(|(key, _)| key.clone()).collect()
+}
+
+fn collect(world: &mut World, key: &Key) -> Option<Duration> {
+    let object = world.store.get(key)?.clone();
+    if holds(&object, ORPHAN) {
+        for dependent in dependents(world, key, &object) {
+            drop(world.change(&dependent, |dependent| let_go(dependent, text(&object, "/metadata/uid"))));
+        }
+        drop(world.change(key, |object| drop_finalizer(object, ORPHAN)));
+        return None;
+    }
+    if holds(&object, FOREGROUND) {
+        let waiting = dependents(world, key, &object);
+        for dependent in &waiting {
+            if world.store.get(dependent).is_some_and(|object| !is_deleting(object)) {
+                drop(world.delete(dependent));
+            }
+        }
+        if dependents(world, key, &object).is_empty() {
+            drop(world.change(key, |object| drop_finalizer(object, FOREGROUND)));
+        }
+        return None;
+    }
+    if owners(&object).is_empty() || is_deleting(&object) {
+        return None;
+    }
+    let stands = |owner: &Value| key_of(owner, &key.namespace).is_none_or(|at| world.same(&at, text(owner, "/uid")).is_some());
+    if owners(&object).iter().any(stands) {
+        return None;
+    }
+    drop(world.delete(key));
+    None
+}
+
+/// Takes an owner off an object.
+fn let_go(object: &mut Value, uid: &str) {
+    if let Some(owners) = object.pointer_mut("/metadata/ownerReferences").and_then(Value::as_array_mut) {
+        owners.retain(|owner| text(owner, "/uid") != uid);
+        if owners.is_empty() {
+            object["metadata"].as_object_mut().map(|metadata| metadata.remove("ownerReferences"));
+        }
+    }
+}
+
+fn drop_finalizer(object: &mut Value, name: &str) {
+    if let Some(finalizers) = object.pointer_mut("/metadata/finalizers").and_then(Value::as_array_mut) {
+        finalizers.retain(|finalizer| finalizer != name);
+        if finalizers.is_empty() {
+            object["metadata"].as_object_mut().map(|metadata| metadata.remove("finalizers"));
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! Which kinds of objects the sandbox serves, one line each.
+
+use std::cmp::Ordering;
+use std::hash::{Hash, Hasher};
+
+/// A kind of object as the API serves it.
+#[derive(Debug)]
+pub struct Resource {
+    pub group: &'static str,
+    /// The versions it is served in; the first is the one discovery prefers. Objects are the same in all of them.
+    pub versions: &'static [&'static str],
+    pub kind: &'static str,
+    pub plural: &'static str,
+    /// What kubectl may call it as well.
+    pub short: &'static [&'static str],
+    pub namespaced: bool,
+    /// Whether `status` is written by a request of its own, which writes nothing else.
+    pub has_status: bool,
+    /// Served from a CustomResourceDefinition: JSON only, with other words in some errors.
+    pub custom: bool,
+}
+
+/// A row of the catalog. Two are the same if group and plural are.
+pub type Res = &'static Resource;
+
+impl PartialEq for Resource {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self, other) || (self.group, self.plural) == (other.group, other.plural)
+    }
+}
+
+impl Eq for Resource {}
+
+impl Hash for Resource {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.group, self.plural).hash(state);
+    }
+}
+
+impl PartialOrd for Resource {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Resource {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (self.group, self.plural).cmp(&(other.group, other.plural))
+    }
+}
+
+impl Resource {
+    pub fn version(&self) -> &'static str {
+        self.versions[0]
+    }
+
+    /// `group/version`, or the version alone for the core group.
+    pub fn api_version(&self) -> String {
+        if self.group.is_empty() { self.version().to_owned() } else { format!("{}/{}", self.group, self.version()) }
+    }
+
+    /// `plural.group`, or the plural alone for the core group: what messages call it.
+    pub fn full_name(&self) -> String {
+        if self.group.is_empty() { self.plural.to_owned() } else { format!("{}.{}", self.plural, self.group) }
+    }
+
+    pub fn singular(&self) -> String {
+        self.kind.to_lowercase()
+    }
+}
+
+const fn kind(group: &'static str, versions: &'static [&'static str], kind: &'static str, plural: &'static str) -> Resource {
+    Resource { group, versions, kind, plural, short: &[], namespaced: true, has_status: false, custom: false }
+}
+
+impl Resource {
+    const fn cluster(self) -> Self {
+        Self { namespaced: false, ..self }
+    }
+
+    const fn status(self) -> Self {
+        Self { has_status: true, ..self }
+    }
+
+    const fn custom(self) -> Self {
+        Self { custom: true, ..self }
+    }
+
+    const fn short(self, short: &'static [&'static str]) -> Self {
+        Self { short, ..self }
+    }
+}
+
+macro_rules! resources {
+    ($($name:ident = $row:expr;)*) => {
+        $(pub static $name: Resource = $row;)*
+        /// Everything there is.
+        pub const ALL: &[Res] = &[$(&$name),*];
+    };
+}
+
+const V1: &[&str] = &["v1"];
+const KUBEVIRT_IO: &[&str] = &["v1", "v1alpha3"];
+const BETA: &[&str] = &["v1beta1"];
+
+resources! {
+    NAMESPACE = kind("", V1, "Namespace", "namespaces").cluster().status().short(&["ns"]);
+    NODE = kind("", V1, "Node", "nodes").cluster().status().short(&["no"]);
+    POD = kind("", V1, "Pod", "pods").status().short(&["po"]);
+    EVENT = kind("", V1, "Event", "events").short(&["ev"]);
+    SECRET = kind("", V1, "Secret", "secrets");
+    CONFIG_MAP = kind("", V1, "ConfigMap", "configmaps").short(&["cm"]);
+    SERVICE = kind("", V1, "Service", "services").status().short(&["svc"]);
+    SERVICE_ACCOUNT = kind("", V1, "ServiceAccount", "serviceaccounts").short(&["sa"]);
+    CLAIM = kind("", V1, "PersistentVolumeClaim", "persistentvolumeclaims").status().short(&["pvc"]);
+    VOLUME = kind("", V1, "PersistentVolume", "persistentvolumes").cluster().status().short(&["pv"]);
+    QUOTA = kind("", V1, "ResourceQuota", "resourcequotas").status().short(&["quota"]);
+    LIMIT_RANGE = kind("", V1, "LimitRange", "limitranges").short(&["limits"]);
+    CONTROLLER_REVISION = kind("apps", V1, "ControllerRevision", "controllerrevisions");
+    LEASE = kind("coordination.k8s.io", V1, "Lease", "leases");
+    CRD = kind("apiextensions.k8s.io", V1, "CustomResourceDefinition", "customresourcedefinitions").cluster().status().short(&["crd", "crds"]);
+    ROLE = kind("rbac.authorization.k8s.io", V1, "Role", "roles");
+    ROLE_BINDING = kind("rbac.authorization.k8s.io", V1, "RoleBinding", "rolebindings");
+    CLUSTER_ROLE = kind("rbac.authorization.k8s.io", V1, "ClusterRole", "clusterroles").cluster();
+    CLUSTER_ROLE_BINDING = kind("rbac.authorization.k8s.io", V1, "ClusterRoleBinding", "clusterrolebindings").cluster();
+    STORAGE_CLASS = kind("storage.k8s.io", V1, "StorageClass", "storageclasses").cluster().short(&["sc"]);
+    CSI_DRIVER = kind("storage.k8s.io", V1, "CSIDriver", "csidrivers").cluster();
+    ATTACHMENT = kind("storage.k8s.io", V1, "VolumeAttachment", "volumeattachments").cluster().status();
+    SNAPSHOT_CLASS = kind("snapshot.storage.k8s.io", V1, "VolumeSnapshotClass", "volumesnapshotclasses").cluster().custom().short(&["vsclass", "vsclasses"]);
+    SNAPSHOT = kind("snapshot.storage.k8s.io", V1, "VolumeSnapshot", "volumesnapshots").status().custom().short(&["vs"]);
+    SNAPSHOT_CONTENT = kind("snapshot.storage.k8s.io", V1, "VolumeSnapshotContent", "volumesnapshotcontents").cluster().status().custom().short(&["vsc", "vscs"]);
+    VM = kind("kubevirt.io", KUBEVIRT_IO, "VirtualMachine", "virtualmachines").status().custom().short(&["vm", "vms"]);
+    VMI = kind("kubevirt.io", KUBEVIRT_IO, "VirtualMachineInstance", "virtualmachineinstances").custom().short(&["vmi", "vmis"]);
+    VMIM = kind("kubevirt.io", KUBEVIRT_IO, "VirtualMachineInstanceMigration", "virtualmachineinstancemigrations").status().custom().short(&["vmim", "vmims"]);
+    VMI_PRESET = kind("kubevirt.io", KUBEVIRT_IO, "VirtualMachineInstancePreset", "virtualmachineinstancepresets").custom().short(&["vmipreset", "vmipresets"]);
+    KUBEVIRT = kind("kubevirt.io", KUBEVIRT_IO, "KubeVirt", "kubevirts").status().custom().short(&["kv", "kvs"]);
+    INSTANCETYPE = kind("instancetype.kubevirt.io", BETA, "VirtualMachineInstancetype", "virtualmachineinstancetypes").custom().short(&["vminstancetype", "vminstancetypes", "vmf", "vmfs"]);
+    PREFERENCE = kind("instancetype.kubevirt.io", BETA, "VirtualMachinePreference", "virtualmachinepreferences").custom().short(&["vmpref", "vmprefs", "vmp", "vmps"]);
+    CLUSTER_INSTANCETYPE = kind("instancetype.kubevirt.io", BETA, "VirtualMachineClusterInstancetype", "virtualmachineclusterinstancetypes").cluster().custom().short(&["vmclusterinstancetype", "vmclusterinstancetypes", "vmcf", "vmcfs"]);
+    CLUSTER_PREFERENCE = kind("instancetype.kubevirt.io", BETA, "VirtualMachineClusterPreference", "virtualmachineclusterpreferences").cluster().custom().short(&["vmcp", "vmcps"]);
+    VM_SNAPSHOT = kind("snapshot.kubevirt.io", BETA, "VirtualMachineSnapshot", "virtualmachinesnapshots").status().custom().short(&["vmsnapshot", "vmsnapshots"]);
+    VM_EXPORT = kind("export.kubevirt.io", BETA, "VirtualMachineExport", "virtualmachineexports").status().custom().short(&["vmexport", "vmexports"]);
+    VM_CLONE = kind("clone.kubevirt.io", BETA, "VirtualMachineClone", "virtualmachineclones").status().custom().short(&["vmclone", "vmclones"]);
+    DATA_VOLUME = kind("cdi.kubevirt.io", BETA, "DataVolume", "datavolumes").custom().short(&["dv", "dvs"]);
+    DATA_SOURCE = kind("cdi.kubevirt.io", BETA, "DataSource", "datasources").status().custom().short(&["das"]);
+    STORAGE_PROFILE = kind("cdi.kubevirt.io", BETA, "StorageProfile", "storageprofiles").cluster().status().custom();
+    CDI = kind("cdi.kubevirt.io", BETA, "CDI", "cdis").cluster().status().custom().short(&["cdi", "cdis"]);
+    CDI_CONFIG = kind("cdi.kubevirt.io", BETA, "CDIConfig", "cdiconfigs").cluster().status().custom();
+    NETWORK_ATTACHMENT = kind("k8s.cni.cncf.io", V1, "NetworkAttachmentDefinition", "network-attachment-definitions").custom().short(&["net-attach-def"]);
+}
+
+/// How many there are.
+pub const COUNT: usize = ALL.len();
+
+/// The kind served under this group, version and plural.
+pub fn served(group: &str, version: &str, plural: &str) -> Option<Res> {
+    ALL.iter().copied().find(|row| row.group == group && row.plural == plural && row.versions.contains(&version))
+}
+
+/// The kind of a manifest.
+pub fn of(api_version: &str, kind: &str) -> Option<Res> {
+    let (group, version) = api_version.rsplit_once('/').unwrap_or(("", api_version));
+    ALL.iter().copied().find(|row| row.group == group && row.kind == kind && row.versions.contains(&version))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_rows_are_the_same_and_kinds_are_found_again() {
+        for (index, row) in ALL.iter().enumerate() {
+            assert!(ALL[..index].iter().all(|other| other != row), "{} stands there twice", row.full_name());
+            assert_eq!(of(&row.api_version(), row.kind), Some(*row));
+            assert_eq!(served(row.group, row.version(), row.plural), Some(*row));
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! A cluster in this process: a Kubernetes API with the behaviours that a move meets, for trying the tool and for tests.
+//!
+//! It imports nothing of the tool, so that it cannot share its mistakes; `tests/conformance` holds it to the real controllers.
+
+pub mod behaviour;
+pub mod catalog;
+pub mod disks;
+pub mod status;
+pub mod store;
+pub mod world;
+pub mod write;

@@ -1,0 +1,184 @@
+//! The objects, and what happened to them: one version counter over all, a history for watches.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::ops::Bound;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::catalog::Res;
+
+/// So many changes are remembered; who asks for older ones is told that they are gone.
+const HISTORY: usize = 50_000;
+
+/// The address of an object. Cluster-scoped ones have an empty namespace.
+#[derive(Clone, Debug, Eq, PartialEq, Ord, PartialOrd, Hash)]
+pub struct Key {
+    pub resource: Res,
+    pub namespace: String,
+    pub name: String,
+}
+
+impl Key {
+    pub fn new(resource: Res, namespace: &str, name: &str) -> Self {
+        Self { resource, namespace: namespace.to_owned(), name: name.to_owned() }
+    }
+
+    /// The address of an object of this kind, by its metadata.
+    pub fn of(resource: Res, object: &Value) -> Self {
+        let namespace = if resource.namespaced { text(object, "/metadata/namespace") } else { "" };
+        Self::new(resource, namespace, text(object, "/metadata/name"))
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.resource.full_name(), self.namespace, self.name)
+    }
+}
+
+/// A text in an object; empty where there is none.
+pub fn text<'v>(object: &'v Value, pointer: &str) -> &'v str {
+    object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum What {
+    Added,
+    Modified,
+    Deleted,
+}
+
+/// One thing that happened.
+#[derive(Clone, Debug)]
+pub struct Change {
+    pub version: u64,
+    pub what: What,
+    pub key: Key,
+    /// As it is afterwards; as it was last, when it was deleted.
+    pub object: Arc<Value>,
+    pub before: Option<Arc<Value>>,
+}
+
+/// All objects of the cluster.
+#[derive(Default)]
+pub struct Store {
+    objects: BTreeMap<Key, Arc<Value>>,
+    version: u64,
+    history: VecDeque<Arc<Change>>,
+}
+
+impl Store {
+    /// The version of the last change.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    pub fn get(&self, key: &Key) -> Option<&Arc<Value>> {
+        self.objects.get(key)
+    }
+
+    /// The objects of a kind, of one namespace or of all, in the order of namespace and name.
+    pub fn list(&self, resource: Res, namespace: Option<&str>) -> impl Iterator<Item = (&Key, &Arc<Value>)> {
+        self.list_after(Bound::Included(Key::new(resource, namespace.unwrap_or_default(), "")), namespace)
+    }
+
+    /// As [`Store::list`], beginning at a key or after it.
+    pub fn list_after(&self, from: Bound<Key>, namespace: Option<&str>) -> impl Iterator<Item = (&Key, &Arc<Value>)> {
+        let resource = match &from {
+            Bound::Included(key) | Bound::Excluded(key) => Some(key.resource),
+            Bound::Unbounded => None,
+        };
+        let namespace = namespace.map(str::to_owned);
+        let within = move |key: &Key| Some(key.resource) == resource && namespace.as_ref().is_none_or(|namespace| key.namespace == *namespace);
+        self.objects.range((from, Bound::Unbounded)).take_while(move |(key, _)| within(key))
+    }
+
+    /// Writes an object as it is now, with a new version.
+    pub fn put(&mut self, key: Key, mut object: Value) -> Arc<Value> {
+        self.version += 1;
+        object["metadata"]["resourceVersion"] = self.version.to_string().into();
+        let object = Arc::new(object);
+        let before = self.objects.insert(key.clone(), object.clone());
+        let what = if before.is_some() { What::Modified } else { What::Added };
+        self.remember(Change { version: self.version, what, key, object: object.clone(), before });
+        object
+    }
+
+    /// Removes an object; its last state carries the version of the removal, as the watch cache of an API server shows it.
+    pub fn remove(&mut self, key: &Key) -> Option<Arc<Value>> {
+        let before = self.objects.remove(key)?;
+        self.version += 1;
+        let mut last = Value::clone(&before);
+        last["metadata"]["resourceVersion"] = self.version.to_string().into();
+        let object = Arc::new(last);
+        self.remember(Change { version: self.version, what: What::Deleted, key: key.clone(), object: object.clone(), before: Some(before) });
+        Some(object)
+    }
+
+    /// What happened after a version, or the oldest version that is still known when that is too long ago.
+    pub fn since(&self, version: u64) -> Result<impl Iterator<Item = &Arc<Change>>, u64> {
+        let oldest = self.history.front().map_or(self.version, |change| change.version - 1);
+        if version < oldest {
+            return Err(oldest);
+        }
+        let skip = self.history.partition_point(|change| change.version <= version);
+        Ok(self.history.range(skip..))
+    }
+
+    /// Forgets what happened up to a version: whoever asks for it is told that it is gone.
+    pub fn compact(&mut self, version: u64) {
+        while self.history.front().is_some_and(|change| change.version <= version) {
+            self.history.pop_front();
+        }
+    }
+
+    fn remember(&mut self, change: Change) {
+        if self.history.len() == HISTORY {
+            self.history.pop_front();
+        }
+        self.history.push_back(Arc::new(change));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::json;
+
+    use super::*;
+    use crate::sandbox::catalog::{CLAIM, CONFIG_MAP};
+
+    fn put(store: &mut Store, namespace: &str, name: &str) {
+        let object = json!({"metadata": {"namespace": namespace, "name": name}});
+        store.put(Key::of(&CLAIM, &object), object);
+    }
+
+    #[test]
+    fn a_namespace_holds_its_own_objects_in_order() {
+        let mut store = Store::default();
+        for (namespace, name) in [("shop", "b"), ("shop", "a"), ("prod", "c"), ("shop-2", "d")] {
+            put(&mut store, namespace, name);
+        }
+        store.put(Key::new(&CONFIG_MAP, "shop", "z"), json!({"metadata": {"name": "z"}}));
+        let names = |namespace: Option<&str>| store.list(&CLAIM, namespace).map(|(key, _)| key.name.clone()).collect::<Vec<_>>();
+        assert_eq!(names(Some("shop")), ["a", "b"]);
+        assert_eq!(names(None), ["c", "a", "b", "d"]);
+    }
+
+    #[test]
+    fn history_tells_what_happened_since_and_says_when_it_has_forgotten() {
+        let mut store = Store::default();
+        put(&mut store, "shop", "a");
+        put(&mut store, "shop", "a");
+        store.remove(&Key::new(&CLAIM, "shop", "a"));
+        let since = |store: &Store, version| store.since(version).map(|all| all.map(|change| change.what).collect::<Vec<_>>());
+        assert_eq!(since(&store, 0).unwrap(), [What::Added, What::Modified, What::Deleted]);
+        assert_eq!(since(&store, 2).unwrap(), [What::Deleted]);
+        assert_eq!(since(&store, 3).unwrap(), []);
+        store.compact(2);
+        assert_eq!(since(&store, 1), Err(2));
+        assert_eq!(since(&store, 2).unwrap(), [What::Deleted]);
+    }
+}

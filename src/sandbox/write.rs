@@ -1,0 +1,347 @@
+//! How an object comes to be, changes and goes: the part of the API server that all writes pass, whoever makes them.
+//! Source: kubernetes 1.36 `staging/src/k8s.io/apiserver/pkg/registry/generic/registry/store.go` and `pkg/registry/rest/{create,update,delete}.go`.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::behaviour::{self, Verb, namespaces, ownership};
+use super::catalog::{self, Res};
+use super::status::{Cause, Status};
+use super::store::{Key, text};
+use super::world::World;
+
+/// Who writes.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct User {
+    pub name: String,
+    pub groups: Vec<String>,
+}
+
+impl User {
+    /// A component of the cluster.
+    pub fn controller() -> Self {
+        Self { name: "system:kube-controller-manager".to_owned(), groups: vec!["system:masters".to_owned()] }
+    }
+}
+
+/// A write on its way through the rules.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    pub user: User,
+    pub resource: Res,
+    /// Empty, or `status`.
+    pub subresource: &'static str,
+    /// As it is to be; rules fill in and correct.
+    pub object: Value,
+    /// As it is.
+    pub old: Option<Arc<Value>>,
+    pub verb: Verb,
+    pub dry_run: bool,
+    /// What the writer is told beside the answer.
+    pub warnings: Vec<String>,
+}
+
+impl Attempt {
+    pub fn new(user: User, resource: Res, object: Value) -> Self {
+        let verb = Verb::Create;
+        Self { user, resource, subresource: "", object, old: None, verb, dry_run: false, warnings: Vec::new() }
+    }
+
+    pub fn name(&self) -> &str {
+        text(&self.object, "/metadata/name")
+    }
+
+    pub fn key(&self) -> Key {
+        Key::of(self.resource, &self.object)
+    }
+}
+
+/// How an object is to be deleted.
+#[derive(Clone, Debug, Default)]
+pub struct Deletion {
+    /// `Background` when empty.
+    pub propagation: String,
+    pub uid: Option<String>,
+    pub resource_version: Option<String>,
+    pub grace: Option<i64>,
+    pub dry_run: bool,
+}
+
+fn admitted(world: &World, attempt: &mut Attempt) -> Result<(), Status> {
+    let meant =
+        |rule: &&behaviour::Rule| rule.resource == attempt.resource && rule.subresource == attempt.subresource && rule.verbs.contains(&attempt.verb);
+    for rule in behaviour::rules().filter(meant).collect::<Vec<_>>() {
+        (rule.run)(world, attempt)?;
+    }
+    Ok(())
+}
+
+/// Makes an object.
+///
+/// # Errors
+/// The refusal.
+pub fn create(world: &mut World, attempt: Attempt) -> Result<Arc<Value>, Status> {
+    create_aloud(world, attempt).map(|(object, _)| object)
+}
+
+/// As [`create`], with what the writer is warned of.
+///
+/// # Errors
+/// The refusal.
+pub fn create_aloud(world: &mut World, mut attempt: Attempt) -> Result<(Arc<Value>, Vec<String>), Status> {
+    attempt.verb = Verb::Create;
+    if !text(&attempt.object, "/metadata/resourceVersion").is_empty() {
+        return Err(Status::bad_request("resourceVersion should not be set on objects to be created"));
+    }
+    name(world, &mut attempt)?;
+    if attempt.resource.namespaced {
+        namespaces::may_be_made(world, &attempt)?;
+    }
+    let (uid, stamp) = (world.uid(), world.stamp());
+    let metadata = &mut attempt.object["metadata"];
+    metadata["uid"] = uid.into();
+    metadata["creationTimestamp"] = stamp;
+    for field in ["managedFields", "selfLink", "deletionTimestamp", "deletionGracePeriodSeconds", "resourceVersion", "generation"] {
+        remove(metadata, field);
+    }
+    if has_generation(attempt.resource) {
+        metadata["generation"] = 1.into();
+    }
+    if attempt.resource.has_status {
+        remove(&mut attempt.object, "status");
+    }
+    admitted(world, &mut attempt)?;
+    let key = attempt.key();
+    if world.store.get(&key).is_some() {
+        return Err(Status::already_exists(attempt.resource, &key.name));
+    }
+    if attempt.dry_run {
+        return Ok((Arc::new(attempt.object), attempt.warnings));
+    }
+    Ok((world.store.put(key, attempt.object), attempt.warnings))
+}
+
+/// Gives an object the name that it is to be generated.
+fn name(world: &mut World, attempt: &mut Attempt) -> Result<(), Status> {
+    if !attempt.name().is_empty() {
+        return Ok(());
+    }
+    let prefix = text(&attempt.object, "/metadata/generateName").to_owned();
+    if prefix.is_empty() {
+        let cause = Cause::required("metadata.name", "name or generateName is required");
+        return Err(Status::invalid(attempt.resource, "", &[cause]));
+    }
+    attempt.object["metadata"]["name"] = format!("{prefix}{}", world.suffix()).into();
+    Ok(())
+}
+
+/// Replaces an object, or its status.
+///
+/// # Errors
+/// The refusal.
+pub fn update(world: &mut World, attempt: Attempt) -> Result<Arc<Value>, Status> {
+    update_aloud(world, attempt).map(|(object, _)| object)
+}
+
+/// As [`update`], with what the writer is warned of.
+///
+/// # Errors
+/// The refusal.
+pub fn update_aloud(world: &mut World, mut attempt: Attempt) -> Result<(Arc<Value>, Vec<String>), Status> {
+    let key = attempt.key();
+    let Some(old) = world.store.get(&key).cloned() else { return Err(Status::not_found(attempt.resource, &key.name)) };
+    unchanged_since(&attempt, &old)?;
+    merge_with(&mut attempt, &old);
+    attempt.verb = Verb::Update;
+    attempt.old = Some(old.clone());
+    no_new_finalizers(&attempt, &old)?;
+    admitted(world, &mut attempt)?;
+    if has_generation(attempt.resource) && wish(&attempt.object, attempt.resource) != wish(&old, attempt.resource) {
+        let generation = old["metadata"]["generation"].as_i64().unwrap_or(0) + 1;
+        attempt.object["metadata"]["generation"] = generation.into();
+    }
+    if attempt.object == *old {
+        return Ok((old, attempt.warnings));
+    }
+    if attempt.dry_run {
+        return Ok((Arc::new(attempt.object), attempt.warnings));
+    }
+    let last_of_it = behaviour::is_deleting(&attempt.object) && finalizers(attempt.resource, &attempt.object).is_empty();
+    let graceful = attempt.object.pointer("/metadata/deletionGracePeriodSeconds").and_then(Value::as_i64).is_some_and(|grace| grace > 0);
+    let written = world.store.put(key.clone(), attempt.object);
+    if last_of_it && !graceful {
+        world.store.remove(&key);
+    }
+    Ok((written, attempt.warnings))
+}
+
+/// The identity and the version that came with the object must be the last ones.
+fn unchanged_since(attempt: &Attempt, old: &Value) -> Result<(), Status> {
+    let (resource, name) = (attempt.resource, attempt.name());
+    let (uid, old_uid) = (text(&attempt.object, "/metadata/uid"), text(old, "/metadata/uid"));
+    if !uid.is_empty() && uid != old_uid {
+        let why = format!("Precondition failed: UID in precondition: {uid}, UID in object meta: {old_uid}");
+        return Err(Status::conflict(resource, name, &why));
+    }
+    let version = text(&attempt.object, "/metadata/resourceVersion");
+    if !version.is_empty() && version != text(old, "/metadata/resourceVersion") {
+        return Err(Status::outdated(resource, name));
+    }
+    Ok(())
+}
+
+/// What a writer has no say in stays as it was.
+fn merge_with(attempt: &mut Attempt, old: &Value) {
+    let keep = |object: &mut Value, field: &str| match old.get(field) {
+        Some(value) => object[field] = value.clone(),
+        None => remove(object, field),
+    };
+    if attempt.subresource == "status" {
+        let status = attempt.object["status"].take();
+        attempt.object = old.clone();
+        match status {
+            Value::Null => remove(&mut attempt.object, "status"),
+            status => attempt.object["status"] = status,
+        }
+        return;
+    }
+    if attempt.resource.has_status {
+        keep(&mut attempt.object, "status");
+    }
+    if attempt.resource == &catalog::NAMESPACE && attempt.object.get("spec").is_none() {
+        keep(&mut attempt.object, "spec");
+    }
+    let metadata = &mut attempt.object["metadata"];
+    remove(metadata, "managedFields");
+    for field in ["uid", "resourceVersion", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds", "generateName"] {
+        match old["metadata"].get(field) {
+            Some(value) => metadata[field] = value.clone(),
+            None => remove(metadata, field),
+        }
+    }
+}
+
+fn no_new_finalizers(attempt: &Attempt, old: &Value) -> Result<(), Status> {
+    let list = |object: &Value| object.pointer("/metadata/finalizers").and_then(Value::as_array).cloned().unwrap_or_default();
+    let before = list(old);
+    let new: Vec<Value> = list(&attempt.object).into_iter().filter(|one| !before.contains(one)).collect();
+    if !behaviour::is_deleting(old) || new.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<String> = new.iter().map(|name| format!("{name}")).collect();
+    let why = format!("no new finalizers can be added if the object is being deleted, found new finalizers []string{{{}}}", names.join(", "));
+    Err(Status::invalid(attempt.resource, attempt.name(), &[Cause::forbidden("metadata.finalizers", &why)]))
+}
+
+/// Deletes an object, or marks it for deletion while something holds on to it. Says how it is then; `None` when it is gone.
+///
+/// # Errors
+/// The refusal.
+pub fn delete(world: &mut World, user: &User, key: &Key, how: &Deletion) -> Result<Option<Arc<Value>>, Status> {
+    let Some(old) = world.store.get(key).cloned() else { return Err(Status::not_found(key.resource, &key.name)) };
+    let wrong = |field: &str, wanted: &Option<String>, is: &str| match wanted {
+        Some(wanted) if wanted != is => Some(format!("Precondition failed: {field} in precondition: {wanted}, {field} in object meta: {is}")),
+        _ => None,
+    };
+    let wrong = wrong("UID", &how.uid, text(&old, "/metadata/uid"))
+        .or_else(|| wrong("ResourceVersion", &how.resource_version, text(&old, "/metadata/resourceVersion")));
+    if let Some(why) = wrong {
+        return Err(Status::conflict(key.resource, &key.name, &why));
+    }
+    let mut attempt = Attempt::new(user.clone(), key.resource, Value::clone(&old));
+    (attempt.verb, attempt.old, attempt.dry_run) = (Verb::Delete, Some(old.clone()), how.dry_run);
+    admitted(world, &mut attempt)?;
+    let mut object = Value::clone(&old);
+    mark(world, key.resource, &mut object, how);
+    let waits =
+        !finalizers(key.resource, &object).is_empty() || object["metadata"]["deletionGracePeriodSeconds"].as_i64().is_some_and(|grace| grace > 0);
+    if how.dry_run {
+        return Ok(waits.then(|| Arc::new(object)));
+    }
+    if !waits {
+        world.store.remove(key);
+        return Ok(None);
+    }
+    if object == *old { Ok(Some(old)) } else { Ok(Some(world.store.put(key.clone(), object))) }
+}
+
+/// Marks an object as going.
+fn mark(world: &World, resource: Res, object: &mut Value, how: &Deletion) {
+    let wanted = match how.propagation.as_str() {
+        "Orphan" => Some(ownership::ORPHAN),
+        "Foreground" => Some(ownership::FOREGROUND),
+        _ => None,
+    };
+    let mut all = object.pointer("/metadata/finalizers").and_then(Value::as_array).cloned().unwrap_or_default();
+    // Who asks anew is heard, whatever was asked before; who asks for nothing special leaves it.
+    if !how.propagation.is_empty() {
+        all.retain(|one| one != ownership::ORPHAN && one != ownership::FOREGROUND);
+    }
+    all.extend(wanted.map(Value::from));
+    if all.is_empty() {
+        remove(&mut object["metadata"], "finalizers");
+    } else {
+        object["metadata"]["finalizers"] = all.into();
+    }
+    let grace = if resource == &catalog::POD { grace(object, how) } else { 0 };
+    if !behaviour::is_deleting(object) {
+        let at = world.now() + std::time::Duration::from_secs(u64::try_from(grace).unwrap_or_default());
+        object["metadata"]["deletionTimestamp"] = at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string().into();
+        if has_generation(resource) {
+            object["metadata"]["generation"] = (object["metadata"]["generation"].as_i64().unwrap_or(0) + 1).into();
+        }
+        object["metadata"]["deletionGracePeriodSeconds"] = grace.into();
+        if resource == &catalog::NAMESPACE {
+            object["status"]["phase"] = "Terminating".into();
+        }
+    } else if grace < object["metadata"]["deletionGracePeriodSeconds"].as_i64().unwrap_or(0) {
+        object["metadata"]["deletionGracePeriodSeconds"] = grace.into();
+    }
+}
+
+/// How long a pod may take: one that runs nowhere, or is over, goes at once.
+fn grace(pod: &Value, how: &Deletion) -> i64 {
+    let over = matches!(text(pod, "/status/phase"), "Succeeded" | "Failed");
+    if text(pod, "/spec/nodeName").is_empty() || over {
+        return 0;
+    }
+    how.grace.unwrap_or_else(|| pod.pointer("/spec/terminationGracePeriodSeconds").and_then(Value::as_i64).unwrap_or(30))
+}
+
+/// What holds on to an object.
+fn finalizers(resource: Res, object: &Value) -> Vec<&Value> {
+    let list = |pointer: &str| object.pointer(pointer).and_then(Value::as_array).into_iter().flatten();
+    let own = if resource == &catalog::NAMESPACE { "/spec/finalizers" } else { "/none" };
+    list("/metadata/finalizers").chain(list(own)).collect()
+}
+
+/// Whether changes of what an object asks for are counted in it.
+fn has_generation(resource: Res) -> bool {
+    resource.custom || resource == &catalog::POD || resource == &catalog::CRD
+}
+
+/// All of an object but its metadata and what is said of it.
+fn wish(object: &Value, resource: Res) -> Value {
+    let mut wish = object.clone();
+    remove(&mut wish, "metadata");
+    if resource.has_status {
+        remove(&mut wish, "status");
+    }
+    wish
+}
+
+fn remove(object: &mut Value, field: &str) {
+    if let Some(fields) = object.as_object_mut() {
+        fields.remove(field);
+    }
+}
+
+/// The answer to a deletion that took effect at once.
+pub fn deleted(key: &Key, uid: &str) -> Value {
+    let mut details = json!({"name": key.name, "kind": key.resource.plural, "uid": uid});
+    if !key.resource.group.is_empty() {
+        details["group"] = key.resource.group.into();
+    }
+    json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details})
+}
