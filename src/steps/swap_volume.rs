@@ -91,6 +91,9 @@ impl SwapVolume<'_> {
             return Ok(Undo::Waiting(Progress::waiting_for(claim_waits(&source, None))));
         }
         if !Claim(&source).is_bound() {
+            if source.annotation(ANNOTATION_TOUCH).is_none() {
+                cx.touch(End::Source, &source).await?;
+            }
             return Ok(Undo::Waiting(Progress::waiting_for(claim_waits(&source, None))));
         }
         cx.untouch(End::Source, &source).await?;

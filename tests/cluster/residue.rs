@@ -115,7 +115,13 @@ fn is_ledger(object: &Value) -> bool {
 }
 
 /// What is there or not by chance: whether a claim was seen before its volume came, and had to be touched to be bound.
-const BY_CHANCE: [&str; 3] = ["vmmove.io/touch", "volume.kubernetes.io/storage-provisioner", "volume.beta.kubernetes.io/storage-provisioner"];
+const BY_CHANCE: [&str; 4] = [
+    "vmmove.io/touch",
+    "volume.kubernetes.io/storage-provisioner",
+    "volume.beta.kubernetes.io/storage-provisioner",
+    // Whether CDI looked at a claim between its loss and the end of the move.
+    "cdi.kubevirt.io/storage.condition.running.message",
+];
 
 /// Our marks keep their keys and lose their values, which name the move, the holder and times; so do CDI's tokens.
 fn plain(mut object: Value) -> Value {
