@@ -2,10 +2,14 @@
 //!
 //! It imports nothing of the tool, so that it cannot share its mistakes; `tests/conformance` holds it to the real controllers.
 
+pub mod access;
+pub mod api;
 pub mod behaviour;
 pub mod catalog;
 pub mod disks;
+pub mod server;
 pub mod status;
 pub mod store;
+pub mod time;
 pub mod world;
 pub mod write;

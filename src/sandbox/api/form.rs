@@ -1,0 +1,74 @@
+//! In which form objects are sent: whole, their metadata only, or as the table that kubectl prints.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::table;
+use crate::sandbox::catalog::Res;
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Form {
+    Whole,
+    Metadata,
+    Table,
+}
+
+impl Form {
+    /// The first of the accepted forms that there is; `None` when there is none, such as protobuf of custom resources.
+    pub fn accepted(accept: &str) -> Option<Self> {
+        if accept.is_empty() {
+            return Some(Self::Whole);
+        }
+        accept.split(',').find_map(|one| {
+            let mut parts = one.split(';').map(str::trim);
+            let media = parts.next()?;
+            if !matches!(media, "application/json" | "*/*" | "application/*") {
+                return None;
+            }
+            match parts.find_map(|part| part.strip_prefix("as=")) {
+                None => Some(Self::Whole),
+                Some("Table") => Some(Self::Table),
+                Some("PartialObjectMetadata" | "PartialObjectMetadataList") => Some(Self::Metadata),
+                Some(_) => None,
+            }
+        })
+    }
+
+    /// One object in this form.
+    pub fn one(self, resource: Res, object: &Value, now: Timestamp) -> Value {
+        match self {
+            Self::Whole => object.clone(),
+            Self::Metadata => metadata(object),
+            Self::Table => table::table(resource, &[object], json!({"resourceVersion": object["metadata"]["resourceVersion"]}), now),
+        }
+    }
+
+    /// A list in this form.
+    pub fn many(self, resource: Res, objects: &[&Value], list: Value, now: Timestamp) -> Value {
+        let plain = |objects: &[&Value]| -> Vec<Value> {
+            let bare = |object: &&Value| {
+                let mut object = Value::clone(object);
+                // Lists of built-in kinds leave out what the list itself says.
+                if !resource.custom {
+                    object.as_object_mut().map(|fields| (fields.remove("apiVersion"), fields.remove("kind")));
+                }
+                object
+            };
+            objects.iter().map(bare).collect()
+        };
+        match self {
+            Self::Whole => {
+                json!({"kind": format!("{}List", resource.kind), "apiVersion": resource.api_version(), "metadata": list, "items": plain(objects)})
+            }
+            Self::Metadata => {
+                let items: Vec<Value> = objects.iter().map(|object| metadata(object)).collect();
+                json!({"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": list, "items": items})
+            }
+            Self::Table => table::table(resource, objects, list, now),
+        }
+    }
+}
+
+fn metadata(object: &Value) -> Value {
+    json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": object["metadata"]})
+}

@@ -1,0 +1,133 @@
+//! The API: what a request asks for, whether its sender may, and the answer.
+
+pub mod change;
+pub mod discovery;
+pub mod form;
+pub mod path;
+pub mod read;
+pub mod reviews;
+pub mod selector;
+pub mod table;
+pub mod watch;
+
+use http::{HeaderMap, Method};
+use serde_json::Value;
+
+use self::change::{Place, Written};
+use self::form::Form;
+use self::path::{Query, Target};
+use self::watch::Watch;
+use super::access;
+use super::catalog::Res;
+use super::status::Status;
+use super::store::Key;
+use super::world::World;
+use super::write::User;
+
+/// A request, taken apart.
+pub struct Call {
+    pub method: Method,
+    pub path: String,
+    pub query: Query,
+    pub user: User,
+    pub accept: String,
+    pub content_type: String,
+    pub body: Vec<u8>,
+}
+
+/// What is answered.
+pub enum Reply {
+    Once {
+        code: u16,
+        body: Value,
+        warnings: Vec<String>,
+    },
+    /// Lines as they come.
+    Stream(Box<Watch>),
+}
+
+impl From<Status> for Reply {
+    fn from(status: Status) -> Self {
+        Self::Once { code: status.code(), body: *status.0, warnings: Vec::new() }
+    }
+}
+
+fn found(body: Value) -> Reply {
+    Reply::Once { code: 200, body, warnings: Vec::new() }
+}
+
+/// Answers a request.
+pub fn answer(world: &mut World, call: &Call) -> Reply {
+    answered(world, call).unwrap_or_else(Reply::from)
+}
+
+fn answered(world: &mut World, call: &Call) -> Result<Reply, Status> {
+    let target = path::target(&call.path).ok_or_else(Status::no_such_path)?;
+    let wish = path::wish(&call.method, &target, &call.query);
+    match target {
+        Target::Review { plural, namespace } => {
+            let body = reviews::answer(world, &call.user, &plural, &namespace, json(&call.body)?)?;
+            Ok(Reply::Once { code: 201, body, warnings: Vec::new() })
+        }
+        Target::Path(path) => discovery::answer(&path, &call.accept).map(found),
+        Target::Power { .. } => Err(Status::no_such_path()),
+        Target::Objects { resource, namespace, name, subresource } => {
+            if access::allowed(world, &call.user, &wish).is_none() {
+                return Err(Status::forbidden(resource, &name, &access::refusal(&call.user, &wish)));
+            }
+            let place = Place { resource, namespace: &namespace, name: &name, subresource: &subresource };
+            objects(world, call, &place)
+        }
+    }
+}
+
+fn objects(world: &mut World, call: &Call, place: &Place) -> Result<Reply, Status> {
+    let (resource, query) = (place.resource, &call.query);
+    let form = Form::accepted(&call.accept).ok_or_else(|| not_acceptable(resource))?;
+    let written = |world: &World, written: Written| {
+        let body = form.one(resource, &written.object, world.now());
+        Reply::Once { code: written.code, body, warnings: written.warnings }
+    };
+    match (call.method.as_str(), place.name) {
+        ("GET", "") if path::is_set(query, "watch") => Ok(Reply::Stream(Box::new(Watch::begin(world, resource, place.namespace, query, form)?))),
+        ("GET", "") => read::many(world, resource, place.namespace, query, form).map(found),
+        ("GET", name) => read::one(world, &Key::new(resource, place.namespace, name), form).map(found),
+        ("POST", "") => change::create(world, &call.user, place, query, json(&call.body)?).map(|made| written(world, made)),
+        ("PUT", name) if !name.is_empty() => change::replace(world, &call.user, place, query, json(&call.body)?).map(|made| written(world, made)),
+        ("PATCH", name) if !name.is_empty() => {
+            change::patch(world, &call.user, place, query, (&call.content_type, &call.body)).map(|made| written(world, made))
+        }
+        ("DELETE", "") => change::delete_many(world, &call.user, place, query, &options(&call.body)?).map(found),
+        ("DELETE", _) => change::delete(world, &call.user, place, query, &options(&call.body)?).map(found),
+        _ => Err(Status::new(405, "MethodNotAllowed", "the server does not allow this method on the requested resource")),
+    }
+}
+
+fn not_acceptable(resource: Res) -> Status {
+    let only = if resource.custom { "application/json, application/yaml" } else { "application/json" };
+    Status::new(406, "NotAcceptable", format!("only the following media types are accepted: {only}"))
+}
+
+fn json(body: &[u8]) -> Result<Value, Status> {
+    serde_json::from_slice(body).map_err(|error| Status::bad_request(format!("the object provided is unrecognized: {error}")))
+}
+
+/// The options of a deletion, which may be missing.
+fn options(body: &[u8]) -> Result<Value, Status> {
+    if body.is_empty() { Ok(Value::Null) } else { json(body) }
+}
+
+/// Who sends a request: the one who is said to be impersonated, if somebody is.
+pub fn sender(headers: &HeaderMap, base: &User) -> User {
+    let all = |name: &str| headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).map(str::to_owned).collect::<Vec<_>>();
+    let Some(name) = all("impersonate-user").into_iter().next() else { return base.clone() };
+    let mut groups = all("impersonate-group");
+    if let Some(account) = name.strip_prefix("system:serviceaccount:").filter(|_| groups.is_empty()) {
+        let namespace = account.split(':').next().unwrap_or_default();
+        groups = vec!["system:serviceaccounts".to_owned(), format!("system:serviceaccounts:{namespace}")];
+    }
+    if !groups.iter().any(|group| group == "system:authenticated") {
+        groups.push("system:authenticated".to_owned());
+    }
+    User { name, groups }
+}

@@ -1,0 +1,267 @@
+//! The sandbox as a service: requests in, answers and streams out, while the cluster lives on beside them.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::stream;
+use http::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
+use http::{Request, Response};
+use http_body::Frame;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full, StreamBody};
+use serde_json::Value;
+use tokio::sync::{Notify, watch};
+
+use super::api::watch::Watch;
+use super::api::{self, Call, Reply, path};
+use super::time::Time;
+use super::world::World;
+use super::write::User;
+
+/// The body of an answer.
+pub type Body = UnsyncBoxBody<Bytes, Infallible>;
+
+/// How long a watch runs that names no limit, and how often a silent one tells how far it is.
+const WATCH: Duration = Duration::from_secs(1800);
+const BOOKMARK: Duration = Duration::from_secs(60);
+/// So long before its end a watch that may be resumed tells how far it is (kubernetes/apiserver `pkg/storage/cacher/cache_watcher.go`).
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// A cluster in this process. Cheap to clone; all clones are one cluster.
+#[derive(Clone)]
+pub struct Sandbox(Arc<Shared>);
+
+struct Shared {
+    world: Mutex<World>,
+    time: Arc<dyn Time>,
+    /// The version of the last change, for those who watch.
+    version: watch::Sender<u64>,
+    /// Wakes the cluster's own life after a request.
+    stir: Notify,
+}
+
+impl Sandbox {
+    /// An empty cluster whose story follows from the seed. It lives as long as somebody awaits [`Sandbox::live`].
+    pub fn new(seed: u64, time: Arc<dyn Time>) -> Self {
+        let world = World::new(seed, time.now());
+        Self(Arc::new(Shared { world: Mutex::new(world), time, version: watch::Sender::default(), stir: Notify::new() }))
+    }
+
+    /// Looks at the cluster from inside, or changes it: everybody is told of what changed.
+    pub fn with<T>(&self, look: impl FnOnce(&mut World) -> T) -> T {
+        let mut world = self.0.lock();
+        let seen = look(&mut world);
+        self.0.tell(&world);
+        seen
+    }
+
+    /// The cluster's own life: does what is due, for ever.
+    pub async fn live(self) {
+        loop {
+            let mut stirred = std::pin::pin!(self.0.stir.notified());
+            stirred.as_mut().enable();
+            let (due, now) = {
+                let mut world = self.0.lock();
+                let due = world.advance(self.0.time.now());
+                self.0.version.send_replace(world.store.version());
+                (due, world.now())
+            };
+            let pause = due.map(|due| Duration::try_from(due.duration_since(now)).unwrap_or_default());
+            tokio::select! {
+                () = stirred => {}
+                () = self.0.time.sleep(pause.unwrap_or(WATCH)) => {}
+            }
+        }
+    }
+
+    async fn answer<B>(self, request: Request<B>) -> Response<Body>
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+    {
+        let (head, body) = request.into_parts();
+        let Ok(body) = body.collect().await.map(http_body_util::Collected::to_bytes) else { return plain(400, "the body broke off") };
+        let header = |name| head.headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).unwrap_or_default().to_owned();
+        let media = header(CONTENT_TYPE).split(';').next().unwrap_or_default().trim().to_owned();
+        let admin = User { name: "sandbox-admin".to_owned(), groups: vec!["system:masters".to_owned(), "system:authenticated".to_owned()] };
+        let call = Call {
+            method: head.method,
+            path: head.uri.path().to_owned(),
+            query: path::query(head.uri.query().unwrap_or_default()),
+            user: api::sender(&head.headers, &admin),
+            accept: header(ACCEPT),
+            content_type: media,
+            body: body.to_vec(),
+        };
+        let reply = {
+            let mut world = self.0.lock();
+            world.advance(self.0.time.now());
+            let reply = api::answer(&mut world, &call);
+            self.0.tell(&world);
+            reply
+        };
+        match reply {
+            Reply::Once { code, body, warnings } => once(code, &body, &warnings),
+            Reply::Stream(watch) => self.stream(*watch, &call.query),
+        }
+    }
+
+    fn stream(self, watch: Watch, query: &path::Query) -> Response<Body> {
+        let limit = query.get("timeoutSeconds").and_then(|seconds| seconds.parse().ok()).map_or(WATCH, Duration::from_secs);
+        let end = self.0.time.now() + limit;
+        let heard = self.0.version.subscribe();
+        let lines = stream::unfold(Some((self, watch, heard)), move |state| async move {
+            let (sandbox, mut watch, mut heard) = state?;
+            loop {
+                heard.borrow_and_update();
+                let lines = watch.lines(&sandbox.0.lock());
+                let rest = Duration::try_from(end.duration_since(sandbox.0.time.now())).unwrap_or_default();
+                let frame = |text: String| Ok(Frame::data(Bytes::from(text)));
+                match lines {
+                    None => return None,
+                    Some(lines) if !lines.is_empty() => return Some((frame(lines.concat()), Some((sandbox, watch, heard)))),
+                    Some(_) if rest.is_zero() => return None,
+                    Some(_) => {}
+                }
+                let pause = rest.checked_sub(FAREWELL).filter(|pause| !pause.is_zero()).map_or(rest, |pause| pause.min(BOOKMARK));
+                tokio::select! {
+                    _ = heard.changed() => {}
+                    () = sandbox.0.time.sleep(pause) => {
+                        if let Some(line) = watch.mark().filter(|_| sandbox.0.time.now() < end) {
+                            return Some((frame(line), Some((sandbox, watch, heard))));
+                        }
+                    }
+                }
+            }
+        });
+        let mut response = Response::new(StreamBody::new(lines).boxed_unsync());
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell(&self, world: &World) {
+        let version = world.store.version();
+        self.version.send_if_modified(|told| std::mem::replace(told, version) != version);
+        self.stir.notify_waiters();
+    }
+}
+
+impl<B> tower::Service<Request<B>> for Sandbox
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Send,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let sandbox = self.clone();
+        Box::pin(async move { Ok(sandbox.answer(request).await) })
+    }
+}
+
+fn once(code: u16, body: &Value, warnings: &[String]) -> Response<Body> {
+    let (media, text) = match body {
+        Value::String(text) => ("text/plain; charset=utf-8", text.clone()),
+        body => ("application/json", body.to_string()),
+    };
+    let mut response = Response::new(Full::new(Bytes::from(text)).boxed_unsync());
+    *response.status_mut() = http::StatusCode::from_u16(code).unwrap_or_default();
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media));
+    for warning in warnings {
+        let quoted = warning.replace('\\', "\\\\").replace('"', "\\\"");
+        if let Ok(value) = HeaderValue::from_str(&format!("299 - \"{quoted}\"")) {
+            response.headers_mut().append(http::header::WARNING, value);
+        }
+    }
+    response
+}
+
+fn plain(code: u16, text: &str) -> Response<Body> {
+    once(code, &text.into(), &[])
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::json;
+    use tower::ServiceExt;
+
+    use super::*;
+    use crate::sandbox::time::Scaled;
+
+    fn sandbox() -> Sandbox {
+        let sandbox = Sandbox::new(1, Arc::new(Scaled::new(jiff::Timestamp::UNIX_EPOCH, 1)));
+        tokio::spawn(sandbox.clone().live());
+        sandbox
+    }
+
+    async fn send(sandbox: &Sandbox, method: &str, path: &str, body: Value) -> (u16, Value) {
+        let media = if method == "PATCH" { "application/merge-patch+json" } else { "application/json" };
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let request = Request::builder().method(method).uri(path).header(CONTENT_TYPE, media).body(Full::<Bytes>::from(body)).unwrap();
+        let response = sandbox.clone().oneshot(request).await.unwrap();
+        let code = response.status().as_u16();
+        (code, serde_json::from_slice(&response.into_body().collect().await.unwrap().to_bytes()).unwrap())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn objects_are_made_changed_listed_in_pages_and_deleted() {
+        let sandbox = sandbox();
+        assert_eq!(send(&sandbox, "POST", "/api/v1/namespaces", json!({"metadata": {"name": "shop"}})).await.0, 201);
+        let maps = "/api/v1/namespaces/shop/configmaps";
+        for name in ["a", "b", "c"] {
+            assert_eq!(send(&sandbox, "POST", maps, json!({"metadata": {"name": name, "labels": {"app": name}}})).await.0, 201);
+        }
+        let (code, again) = send(&sandbox, "POST", maps, json!({"metadata": {"name": "a"}})).await;
+        assert_eq!((code, again["message"].as_str().unwrap()), (409, "configmaps \"a\" already exists"));
+        let (_, page) = send(&sandbox, "GET", &format!("{maps}?limit=2"), Value::Null).await;
+        assert_eq!((page["items"].as_array().unwrap().len(), page["metadata"]["remainingItemCount"].as_u64()), (2, Some(1)));
+        let next = page["metadata"]["continue"].as_str().unwrap();
+        let (_, rest) = send(&sandbox, "GET", &format!("{maps}?limit=2&continue={next}"), Value::Null).await;
+        assert_eq!(rest["items"][0]["metadata"]["name"], "c");
+        let (code, changed) = send(&sandbox, "PATCH", &format!("{maps}/a"), json!({"data": {"x": "1"}})).await;
+        assert_eq!((code, changed["data"]["x"].as_str()), (200, Some("1")));
+        let stale = json!({"metadata": {"name": "a", "resourceVersion": "1"}});
+        assert_eq!(send(&sandbox, "PUT", &format!("{maps}/a"), stale).await.0, 409);
+        let (code, gone) = send(&sandbox, "DELETE", &format!("{maps}/a"), Value::Null).await;
+        assert_eq!((code, gone["status"].as_str()), (200, Some("Success")));
+        assert_eq!(send(&sandbox, "GET", &format!("{maps}/a"), Value::Null).await.0, 404);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_watch_tells_what_happens_in_order_and_says_goodbye() {
+        let sandbox = sandbox();
+        send(&sandbox, "POST", "/api/v1/namespaces", json!({"metadata": {"name": "shop"}})).await;
+        let maps = "/api/v1/namespaces/shop/configmaps";
+        send(&sandbox, "POST", maps, json!({"metadata": {"name": "before", "labels": {"app": "a"}}})).await;
+        let uri = format!("{maps}?watch=1&labelSelector=app%3Da&timeoutSeconds=30&allowWatchBookmarks=true");
+        let watch = sandbox.clone().oneshot(Request::get(uri).body(Full::<Bytes>::default()).unwrap()).await.unwrap();
+        send(&sandbox, "POST", maps, json!({"metadata": {"name": "other"}})).await;
+        send(&sandbox, "PATCH", &format!("{maps}/other"), json!({"metadata": {"labels": {"app": "a"}}})).await;
+        send(&sandbox, "PATCH", &format!("{maps}/before"), json!({"metadata": {"labels": {"app": "b"}}})).await;
+        send(&sandbox, "POST", maps, json!({"metadata": {"name": "unseen"}})).await;
+        let text = watch.into_body().collect().await.unwrap().to_bytes();
+        let events: Vec<Value> = serde_json::Deserializer::from_slice(&text).into_iter().map(Result::unwrap).collect();
+        let told: Vec<String> = events
+            .iter()
+            .map(|event| format!("{} {}", event["type"].as_str().unwrap(), event["object"]["metadata"]["name"].as_str().unwrap_or("-")))
+            .collect();
+        assert_eq!(told, ["ADDED before", "ADDED other", "DELETED before", "BOOKMARK -"]);
+    }
+}
