@@ -14,7 +14,10 @@ use crate::sandbox::write::Attempt;
 
 pub const SUBJECT: Subject = Subject {
     rules: &[Rule { resource: &NAMESPACE, subresource: "", verbs: &[Verb::Create], run: born }],
-    controllers: &[Controller { name: "namespace", watches: &[(&NAMESPACE, itself)], reconcile: empty }],
+    controllers: &[
+        Controller { name: "namespace", watches: &[(&NAMESPACE, itself)], reconcile: empty },
+        Controller { name: "serviceaccount", watches: &[(&NAMESPACE, itself)], reconcile: furnish },
+    ],
 };
 
 /// The finalizer stands in the specification, as nowhere else.
@@ -64,4 +67,19 @@ fn empty(world: &mut World, key: &Key) -> Option<Duration> {
         return None;
     }
     Some(Duration::from_millis(100))
+}
+
+/// What everybody finds in a new namespace (kubernetes 1.36 `pkg/controller/serviceaccount/serviceaccounts_controller.go`,
+/// `pkg/controller/certificates/rootcacertpublisher/publisher.go`).
+fn furnish(world: &mut World, key: &Key) -> Option<Duration> {
+    world.store.get(key).filter(|namespace| !is_deleting(namespace))?;
+    let metadata = |name: &str| json!({"name": name, "namespace": key.name});
+    for object in [
+        json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata("default")}),
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata("kube-root-ca.crt"), "data": {"ca.crt": ""}}),
+    ] {
+        // It may be there already.
+        drop(world.create(object));
+    }
+    None
 }

@@ -96,11 +96,7 @@ impl Reply {
         let body = response.body();
         let text = || if body.is_empty() { Value::Null } else { String::from_utf8_lossy(body).into() };
         let warnings = response.headers().get_all(WARNING).iter().filter_map(|value| warning(value.to_str().ok()?));
-        Self {
-            code: response.status().as_u16(),
-            warnings: warnings.collect(),
-            body: serde_json::from_slice(body).unwrap_or_else(|_| text()),
-        }
+        Self { code: response.status().as_u16(), warnings: warnings.collect(), body: serde_json::from_slice(body).unwrap_or_else(|_| text()) }
     }
 
     /// Whether it is what a step expects.
