@@ -7,6 +7,7 @@ pub mod api;
 pub mod behaviour;
 pub mod catalog;
 pub mod disks;
+pub mod names;
 pub mod scenario;
 pub mod server;
 pub mod status;

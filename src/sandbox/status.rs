@@ -55,6 +55,22 @@ impl Status {
         Self::conflict(resource, name, "the object has been modified; please apply your changes to the latest version and try again")
     }
 
+    /// Not the object that was meant: a precondition of a deletion does not hold (kubernetes/apiserver `pkg/registry/rest/delete.go`).
+    pub fn not_meant(resource: Res, name: &str, field: &str, wanted: &str, is: &str) -> Self {
+        let end = if field == "UID" { "deleted and then recreated" } else { "modified" };
+        let why = format!("the {field} in the precondition ({wanted}) does not match the {field} in record ({is}). The object might have been {end}");
+        let message = format!("Operation cannot be fulfilled on {} \"{name}\": {why}", qualified(resource));
+        let mut status = Self::new(409, "Conflict", message).about(resource, name);
+        status.0["details"]["kind"] = resource.kind.into();
+        status
+    }
+
+    /// What is sent is in a form that nobody reads here.
+    pub fn unsupported(accepted: &[&str]) -> Self {
+        let message = format!("the body of the request was in an unknown format - accepted media types include: {}", accepted.join(", "));
+        Self::new(415, "UnsupportedMediaType", message)
+    }
+
     pub fn forbidden(resource: Res, name: &str, why: &str) -> Self {
         let message = if name.is_empty() {
             format!("{} is forbidden: {why}", resource.full_name())
@@ -76,6 +92,15 @@ impl Status {
         let cause = |cause: &Cause| json!({"reason": cause.reason, "message": cause.message, "field": cause.field});
         status.0["details"]["kind"] = resource.kind.into();
         status.0["details"]["causes"] = causes.iter().map(cause).collect();
+        status
+    }
+
+    /// As [`Status::invalid`], where the server speaks of the resource instead of the kind.
+    pub fn invalid_resource(resource: Res, name: &str, causes: &[Cause]) -> Self {
+        let mut status = Self::invalid(resource, name, causes);
+        let message = status.message().replacen(&qualified(resource), &resource.full_name(), 1);
+        status.0["message"] = message.into();
+        status.0["details"]["kind"] = resource.plural.into();
         status
     }
 

@@ -1,5 +1,6 @@
 //! The objects, and what happened to them: one version counter over all, a history for watches.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::ops::Bound;
@@ -12,8 +13,8 @@ use super::catalog::Res;
 /// So many changes are remembered; who asks for older ones is told that they are gone.
 const HISTORY: usize = 50_000;
 
-/// The address of an object. Cluster-scoped ones have an empty namespace.
-#[derive(Clone, Debug, Eq, PartialEq, Ord, PartialOrd, Hash)]
+/// The address of an object. Cluster-scoped ones have an empty namespace. Their order is that of the paths `namespace/name`.
+#[derive(Clone, Debug, Eq, PartialEq, Hash)]
 pub struct Key {
     pub resource: Res,
     pub namespace: String,
@@ -29,6 +30,19 @@ impl Key {
     pub fn of(resource: Res, object: &Value) -> Self {
         let namespace = if resource.namespaced { text(object, "/metadata/namespace") } else { "" };
         Self::new(resource, namespace, text(object, "/metadata/name"))
+    }
+}
+
+impl Ord for Key {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let path = || self.namespace.bytes().chain([b'/']).cmp(other.namespace.bytes().chain([b'/']));
+        self.resource.cmp(other.resource).then_with(path).then_with(|| self.name.cmp(&other.name))
+    }
+}
+
+impl PartialOrd for Key {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
@@ -127,6 +141,22 @@ impl Store {
         Ok(self.history.range(skip..))
     }
 
+    /// The objects of a kind as they were at a version, or the oldest version that is still known.
+    ///
+    /// # Errors
+    /// When that is too long ago.
+    pub fn list_at(&self, version: u64, resource: Res, namespace: Option<&str>) -> Result<BTreeMap<Key, Arc<Value>>, u64> {
+        let mut then: BTreeMap<Key, Arc<Value>> = self.list(resource, namespace).map(|(key, object)| (key.clone(), object.clone())).collect();
+        let changes: Vec<&Arc<Change>> = self.since(version)?.filter(|change| change.key.resource == resource).collect();
+        for change in changes.into_iter().rev().filter(|change| namespace.is_none_or(|namespace| change.key.namespace == namespace)) {
+            match &change.before {
+                Some(before) => then.insert(change.key.clone(), before.clone()),
+                None => then.remove(&change.key),
+            };
+        }
+        Ok(then)
+    }
+
     /// Forgets what happened up to a version: whoever asks for it is told that it is gone.
     pub fn compact(&mut self, version: u64) {
         while self.history.front().is_some_and(|change| change.version <= version) {
@@ -164,7 +194,7 @@ mod tests {
         store.put(Key::new(&CONFIG_MAP, "shop", "z"), json!({"metadata": {"name": "z"}}));
         let names = |namespace: Option<&str>| store.list(&CLAIM, namespace).map(|(key, _)| key.name.clone()).collect::<Vec<_>>();
         assert_eq!(names(Some("shop")), ["a", "b"]);
-        assert_eq!(names(None), ["c", "a", "b", "d"]);
+        assert_eq!(names(None), ["c", "d", "a", "b"], "as paths: shop-2/d comes before shop/a");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::behaviour::{self, Verb, namespaces, ownership};
 use super::catalog::{self, Res};
+use super::names;
 use super::status::{Cause, Status};
 use super::store::{Key, text};
 use super::world::World;
@@ -108,6 +109,7 @@ pub fn create_aloud(world: &mut World, mut attempt: Attempt) -> Result<(Arc<Valu
     if has_generation(attempt.resource) {
         metadata["generation"] = 1.into();
     }
+    without_empties(metadata);
     if attempt.resource.has_status {
         remove(&mut attempt.object, "status");
     }
@@ -122,10 +124,11 @@ pub fn create_aloud(world: &mut World, mut attempt: Attempt) -> Result<(Arc<Valu
     Ok((world.store.put(key, attempt.object), attempt.warnings))
 }
 
-/// Gives an object the name that it is to be generated.
+/// Gives an object the name that it is to be generated, and refuses one that is no name.
 fn name(world: &mut World, attempt: &mut Attempt) -> Result<(), Status> {
     if !attempt.name().is_empty() {
-        return Ok(());
+        return names::wrong(attempt.resource, attempt.name())
+            .map_or(Ok(()), |cause| Err(Status::invalid(attempt.resource, attempt.name(), &[cause])));
     }
     let prefix = text(&attempt.object, "/metadata/generateName").to_owned();
     if prefix.is_empty() {
@@ -213,6 +216,7 @@ fn merge_with(attempt: &mut Attempt, old: &Value) {
         keep(&mut attempt.object, "spec");
     }
     let metadata = &mut attempt.object["metadata"];
+    without_empties(metadata);
     remove(metadata, "managedFields");
     for field in ["uid", "resourceVersion", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds", "generateName"] {
         match old["metadata"].get(field) {
@@ -240,14 +244,12 @@ fn no_new_finalizers(attempt: &Attempt, old: &Value) -> Result<(), Status> {
 /// The refusal.
 pub fn delete(world: &mut World, user: &User, key: &Key, how: &Deletion) -> Result<Option<Arc<Value>>, Status> {
     let Some(old) = world.store.get(key).cloned() else { return Err(Status::not_found(key.resource, &key.name)) };
-    let wrong = |field: &str, wanted: &Option<String>, is: &str| match wanted {
-        Some(wanted) if wanted != is => Some(format!("Precondition failed: {field} in precondition: {wanted}, {field} in object meta: {is}")),
-        _ => None,
-    };
-    let wrong = wrong("UID", &how.uid, text(&old, "/metadata/uid"))
-        .or_else(|| wrong("ResourceVersion", &how.resource_version, text(&old, "/metadata/resourceVersion")));
-    if let Some(why) = wrong {
-        return Err(Status::conflict(key.resource, &key.name, &why));
+    for (field, wanted, is) in
+        [("UID", &how.uid, text(&old, "/metadata/uid")), ("ResourceVersion", &how.resource_version, text(&old, "/metadata/resourceVersion"))]
+    {
+        if let Some(wanted) = wanted.as_ref().filter(|wanted| *wanted != is) {
+            return Err(Status::not_meant(key.resource, &key.name, field, wanted, is));
+        }
     }
     let mut attempt = Attempt::new(user.clone(), key.resource, Value::clone(&old));
     (attempt.verb, attempt.old, attempt.dry_run) = (Verb::Delete, Some(old.clone()), how.dry_run);
@@ -329,6 +331,18 @@ fn wish(object: &Value, resource: Res) -> Value {
         remove(&mut wish, "status");
     }
     wish
+}
+
+/// Empty fields of the metadata are left out, of whatever kind the object is.
+fn without_empties(metadata: &mut Value) {
+    for field in ["labels", "annotations", "finalizers", "ownerReferences"] {
+        let empty = metadata.get(field).is_some_and(|value| {
+            value.is_null() || value.as_object().is_some_and(serde_json::Map::is_empty) || value.as_array().is_some_and(Vec::is_empty)
+        });
+        if empty {
+            remove(metadata, field);
+        }
+    }
 }
 
 fn remove(object: &mut Value, field: &str) {

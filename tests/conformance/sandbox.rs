@@ -37,7 +37,7 @@ impl Simulated {
     }
 
     async fn open(&self, request: Request<Vec<u8>>) -> Result<Response<vmmove::sandbox::server::Body>> {
-        Ok(self.sandbox.clone().oneshot(request.map(|body| Full::<Bytes>::from(body))).await?)
+        Ok(self.sandbox.clone().oneshot(request.map(Full::<Bytes>::from)).await?)
     }
 }
 

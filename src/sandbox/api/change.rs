@@ -53,12 +53,8 @@ pub fn create(world: &mut World, user: &User, place: &Place, query: &Query, body
 pub fn replace(world: &mut World, user: &User, place: &Place, query: &Query, body: Value) -> Result<Written, Status> {
     let object = fitted(place, body)?;
     if place.resource.custom && text(&object, "/metadata/resourceVersion").is_empty() && world.store.get(&place.key()).is_some() {
-        let cause = Cause {
-            reason: "FieldValueInvalid",
-            message: "Invalid value: 0: must be specified for an update".to_owned(),
-            field: "metadata.resourceVersion".to_owned(),
-        };
-        return Err(Status::invalid(place.resource, place.name, &[cause]));
+        let cause = Cause::invalid("metadata.resourceVersion", &0.into(), "must be specified for an update");
+        return Err(Status::invalid_resource(place.resource, place.name, &[cause]));
     }
     put(world, user, place, query, object)
 }
@@ -81,12 +77,20 @@ pub fn patch(world: &mut World, user: &User, place: &Place, query: &Query, (medi
             let patch: Value = serde_json::from_slice(body).map_err(|error| Status::bad_request(format!("error decoding patch: {error}")))?;
             json_patch::merge(&mut object, &patch);
         }
+        _ if place.resource.custom => {
+            return Err(Status::unsupported(&[JSON_PATCH, MERGE_PATCH, "application/apply-patch+yaml", "application/apply-patch+cbor"]));
+        }
         other => {
             let message = format!(
                 "{other} is left out of the sandbox: it takes {JSON_PATCH} and {MERGE_PATCH}; server-side apply and strategic merge need a real cluster"
             );
             return Err(Status::new(415, "UnsupportedMediaType", message));
         }
+    }
+    let uid = text(&object, "/metadata/uid");
+    if !uid.is_empty() && uid != text(&old, "/metadata/uid") {
+        let cause = Cause::invalid("metadata.uid", &uid.into(), "field is immutable");
+        return Err(Status::invalid(place.resource, place.name, &[cause]));
     }
     // A patch that names no version fits any.
     if text(&object, "/metadata/resourceVersion").is_empty() {
@@ -160,8 +164,7 @@ fn dry_run(query: &Query) -> Result<bool, Status> {
         None | Some("") => Ok(false),
         Some("All") => Ok(true),
         Some(other) => {
-            let message = format!(" \"\" is invalid: dryRun: Unsupported value: \"{other}\": supported values: \"All\"");
-            Err(Status::new(422, "Invalid", message))
+            Err(Status::new(422, "Invalid", format!(" \"\" is invalid: dryRun: Unsupported value: [\"{other}\"]: supported values: \"All\"")))
         }
     }
 }
@@ -175,7 +178,10 @@ fn fitted(place: &Place, mut object: Value) -> Result<Value, Status> {
     let (api_version, kind) = (text(&object, "/apiVersion").to_owned(), text(&object, "/kind").to_owned());
     let group = api_version.rsplit_once('/').map_or("", |(group, _)| group);
     if (!api_version.is_empty() && group != resource.group) || (!kind.is_empty() && kind != resource.kind) {
-        let message = format!("{kind} in version \"{api_version}\" cannot be handled as a {}: converting to it is not possible", resource.kind);
+        let (version, wanted) = (api_version.rsplit('/').next().unwrap_or_default(), resource.kind);
+        let message = format!(
+            "{kind} in version \"{api_version}\" cannot be handled as a {wanted}: converting ({version}.{kind}) to (core.{wanted}): unknown conversion"
+        );
         return Err(Status::bad_request(message));
     }
     object["apiVersion"] = resource.api_version().into();

@@ -88,6 +88,9 @@ fn objects(world: &mut World, call: &Call, place: &Place) -> Result<Reply, Statu
         let body = form.one(resource, &written.object, world.now());
         Reply::Once { code: written.code, body, warnings: written.warnings }
     };
+    if matches!(call.method.as_str(), "POST" | "PUT") && !matches!(call.content_type.as_str(), "" | "application/json") {
+        return Err(Status::unsupported(&["application/json"]));
+    }
     match (call.method.as_str(), place.name) {
         ("GET", "") if path::is_set(query, "watch") => Ok(Reply::Stream(Box::new(Watch::begin(world, resource, place.namespace, query, form)?))),
         ("GET", "") => read::many(world, resource, place.namespace, query, form).map(found),

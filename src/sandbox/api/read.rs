@@ -1,6 +1,7 @@
 //! Reading: one object, or lists in pages.
 
 use std::ops::Bound;
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -62,20 +63,29 @@ pub fn many(world: &World, resource: Res, namespace: &str, query: &Query, form: 
     let selector = selector(resource, query)?;
     let limit = query.get("limit").and_then(|limit| limit.parse::<usize>().ok()).filter(|limit| *limit > 0);
     let token = match query.get("continue").filter(|token| !token.is_empty()) {
-        Some(text) => Some(Token::parse(resource, text).ok_or_else(|| Status::bad_request("continue key is not valid"))?),
+        Some(text) => Some(
+            Token::parse(resource, text)
+                .ok_or_else(|| Status::bad_request("invalid continue token: continue key is not valid: it is not one of this server"))?,
+        ),
         None => None,
     };
-    if let Some(token) = &token {
-        // Pages show what is there now; only the version is that of the first.
-        world.store.since(token.version).map(drop).map_err(|_| expired())?;
-    }
-    let version = token.as_ref().map_or(world.store.version(), |token| token.version);
+    not_to_come(world, query)?;
     let namespace = Some(namespace).filter(|namespace| !namespace.is_empty());
-    let from = match token {
-        Some(token) => Bound::Excluded(token.start),
+    let version = token.as_ref().map_or(world.store.version(), |token| token.version);
+    let from = match &token {
+        Some(token) => Bound::Excluded(token.start.clone()),
         None => Bound::Included(Key::new(resource, namespace.unwrap_or_default(), "")),
     };
-    let mut selected = world.store.list_after(from, namespace).filter(|(_, object)| selector.matches(object));
+    // Later pages show what was there when the first was read.
+    let then = match &token {
+        Some(token) => Some(world.store.list_at(token.version, resource, namespace).map_err(|_| expired())?),
+        None => None,
+    };
+    let all: Box<dyn Iterator<Item = (&Key, &Arc<Value>)>> = match &then {
+        Some(then) => Box::new(then.range((from, Bound::Unbounded))),
+        None => Box::new(world.store.list_after(from, namespace)),
+    };
+    let mut selected = all.filter(|(_, object)| selector.matches(object));
     let page: Vec<_> = selected.by_ref().take(limit.unwrap_or(usize::MAX)).collect();
     let rest = selected.count();
     let mut list = json!({"resourceVersion": version.to_string()});
@@ -87,6 +97,15 @@ pub fn many(world: &World, resource: Res, namespace: &str, query: &Query, form: 
     }
     let objects: Vec<&Value> = page.iter().map(|(_, object)| object.as_ref()).collect();
     Ok(form.many(resource, &objects, list, world.now()))
+}
+
+/// A version that has not been reached cannot be read.
+fn not_to_come(world: &World, query: &Query) -> Result<(), Status> {
+    let (wanted, now) = (query.get("resourceVersion").and_then(|version| version.parse::<u64>().ok()), world.store.version());
+    let Some(wanted) = wanted.filter(|wanted| *wanted > now) else { return Ok(()) };
+    let mut status = Status::new(504, "Timeout", format!("Timeout: Too large resource version: {wanted}, current: {now}"));
+    status.0["details"] = json!({"causes": [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}], "retryAfterSeconds": 1});
+    Err(status)
 }
 
 fn expired() -> Status {

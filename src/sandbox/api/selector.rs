@@ -39,7 +39,7 @@ impl Selector {
                 _ => return Err(Status::bad_request(format!("invalid field selector: {part}"))),
             };
             if !is_served(resource, name) {
-                return Err(Status::bad_request(format!("field label not supported: {name}")));
+                return Err(Status::bad_request(unknown(resource, name)));
             }
             selector.fields.push((name.to_owned(), value.to_owned(), equal));
         }
@@ -96,6 +96,14 @@ const FIELDS: &[(Res, &[&str])] = &[
 fn is_served(resource: Res, field: &str) -> bool {
     let of_all = field == "metadata.name" || (field == "metadata.namespace" && resource.namespaced);
     of_all || FIELDS.iter().any(|(kind, fields)| *kind == resource && fields.contains(&field))
+}
+
+/// Built-in kinds that can be selected by name and namespace only have words of their own for it.
+fn unknown(resource: Res, field: &str) -> String {
+    if resource.custom || FIELDS.iter().any(|(kind, _)| *kind == resource) {
+        return format!("field label not supported: {field}");
+    }
+    format!("\"{field}\" is not a known field selector: only \"metadata.name\", \"metadata.namespace\"")
 }
 
 /// The conditions between the commas that are not in brackets.

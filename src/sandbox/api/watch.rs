@@ -47,9 +47,7 @@ impl Watch {
             }
             return Ok(watch);
         }
-        watch.version = given
-            .parse()
-            .map_err(|_| Status::bad_request(format!("Invalid value: \"{given}\": strconv.ParseUint: parsing \"{given}\": invalid syntax")))?;
+        watch.version = given.parse().map_err(|_| unreadable(given))?;
         if let Err(oldest) = world.store.since(watch.version).map(drop) {
             // A watch is refused in its stream, not by its code.
             watch.first.push(expired(watch.version, oldest));
@@ -123,4 +121,10 @@ impl Watch {
 fn expired(version: u64, oldest: u64) -> String {
     let status = Status::new(410, "Expired", format!("too old resource version: {version} ({oldest})"));
     format!("{}\n", json!({"type": "ERROR", "object": *status.0}))
+}
+
+/// The words come from the library that reads numbers (kubernetes/apiserver `pkg/storage/errors.go`), the code from nobody's care.
+fn unreadable(version: &str) -> Status {
+    let message = format!("resourceVersion: Invalid value: \"{version}\": strconv.ParseUint: parsing \"{version}\": invalid syntax");
+    Status::new(500, "InternalError", message)
 }

@@ -14,6 +14,7 @@ use super::write::Attempt;
 
 pub mod namespaces;
 pub mod ownership;
+mod records;
 
 /// What a write does to an object.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -50,7 +51,7 @@ pub struct Subject {
     pub controllers: &'static [Controller],
 }
 
-const SUBJECTS: &[&Subject] = &[&namespaces::SUBJECT, &ownership::SUBJECT];
+const SUBJECTS: &[&Subject] = &[&namespaces::SUBJECT, &ownership::SUBJECT, &records::SUBJECT];
 
 /// All rules, in their order.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
