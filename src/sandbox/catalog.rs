@@ -116,6 +116,7 @@ resources! {
     VOLUME = kind("", V1, "PersistentVolume", "persistentvolumes").cluster().status().short(&["pv"]);
     QUOTA = kind("", V1, "ResourceQuota", "resourcequotas").status().short(&["quota"]);
     LIMIT_RANGE = kind("", V1, "LimitRange", "limitranges").short(&["limits"]);
+    JOB = kind("batch", V1, "Job", "jobs").status();
     CONTROLLER_REVISION = kind("apps", V1, "ControllerRevision", "controllerrevisions");
     LEASE = kind("coordination.k8s.io", V1, "Lease", "leases");
     CRD = kind("apiextensions.k8s.io", V1, "CustomResourceDefinition", "customresourcedefinitions").cluster().status().short(&["crd", "crds"]);

@@ -1,6 +1,7 @@
 //! The API: what a request asks for, whether its sender may, and the answer.
 
 pub mod change;
+pub mod columns;
 pub mod discovery;
 pub mod form;
 pub mod path;

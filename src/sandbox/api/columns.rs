@@ -1,0 +1,319 @@
+//! The columns of the tables that kubectl prints, by kind (kubernetes 1.36 `pkg/printers/internalversion/printers.go`; custom resources have those
+//! of their CustomResourceDefinitions).
+
+use serde_json::Value;
+
+use crate::sandbox::catalog::{self, Res};
+use crate::sandbox::store::text;
+
+/// What stands in a cell.
+#[derive(Clone, Copy)]
+pub enum Cell {
+    /// What is there, or nothing.
+    At(&'static str),
+    /// How long ago the time there is.
+    Ago(&'static str),
+    By(fn(&Value) -> Value),
+}
+
+/// A column: its name, its type, whether only `-o wide` shows it, and its cells.
+#[derive(Clone, Copy)]
+pub struct Column {
+    pub name: &'static str,
+    pub kind: &'static str,
+    pub wide: bool,
+    pub cell: Cell,
+}
+
+const fn at(name: &'static str, pointer: &'static str) -> Column {
+    Column { name, kind: "string", wide: false, cell: Cell::At(pointer) }
+}
+
+const fn by(name: &'static str, cell: fn(&Value) -> Value) -> Column {
+    Column { name, kind: "string", wide: false, cell: Cell::By(cell) }
+}
+
+const fn ago(name: &'static str, pointer: &'static str) -> Column {
+    Column { name, kind: "string", wide: false, cell: Cell::Ago(pointer) }
+}
+
+impl Column {
+    const fn wide(self) -> Self {
+        Self { wide: true, ..self }
+    }
+
+    const fn kind(self, kind: &'static str) -> Self {
+        Self { kind, ..self }
+    }
+}
+
+const NAME: Column = at("Name", "/metadata/name");
+const AGE: Column = ago("Age", "/metadata/creationTimestamp");
+/// As custom resources have it.
+const DATE: Column = AGE.kind("date");
+
+/// The columns by kind. Others have name and age.
+const TABLES: &[(Res, &[Column])] = &[
+    (&catalog::NAMESPACE, &[NAME, at("Status", "/status/phase"), AGE]),
+    (
+        &catalog::NODE,
+        &[
+            NAME,
+            by("Status", |node| if condition(node, "Ready") == "True" { "Ready" } else { "NotReady" }.into()),
+            by("Roles", |_| "<none>".into()),
+            AGE,
+            at("Version", "/status/nodeInfo/kubeletVersion"),
+            by("Internal-IP", |node| address(node, "InternalIP")).wide(),
+            by("External-IP", |node| address(node, "ExternalIP")).wide(),
+            at("OS-Image", "/status/nodeInfo/osImage").wide(),
+            at("Kernel-Version", "/status/nodeInfo/kernelVersion").wide(),
+            at("Container-Runtime", "/status/nodeInfo/containerRuntimeVersion").wide(),
+        ],
+    ),
+    (
+        &catalog::POD,
+        &[
+            NAME,
+            by("Ready", ready),
+            by("Status", |pod| if is_going(pod) { "Terminating".into() } else { pod["status"]["phase"].clone() }),
+            by("Restarts", |_| "0".into()),
+            AGE,
+            by("IP", |pod| or_none(pod, "/status/podIP")).wide(),
+            by("Node", |pod| or_none(pod, "/spec/nodeName")).wide(),
+            by("Nominated Node", |pod| or_none(pod, "/status/nominatedNodeName")).wide(),
+            by("Readiness Gates", |_| "<none>".into()).wide(),
+        ],
+    ),
+    (
+        &catalog::EVENT,
+        &[
+            ago("Last Seen", "/lastTimestamp"),
+            at("Type", "/type"),
+            at("Reason", "/reason"),
+            by("Object", |event| format!("{}/{}", text(event, "/involvedObject/kind").to_lowercase(), text(event, "/involvedObject/name")).into()),
+            at("Subobject", "/involvedObject/fieldPath").wide(),
+            at("Source", "/source/component").wide(),
+            at("Message", "/message"),
+            ago("First Seen", "/firstTimestamp").wide(),
+            by("Count", |event| event["count"].to_string().into()).wide(),
+            NAME.wide(),
+        ],
+    ),
+    (&catalog::SECRET, &[NAME, at("Type", "/type"), by("Data", |secret| count(secret, &["/data"])), AGE]),
+    (&catalog::CONFIG_MAP, &[NAME, by("Data", |map| count(map, &["/data", "/binaryData"])), AGE]),
+    (&catalog::SERVICE_ACCOUNT, &[NAME, AGE]),
+    (
+        &catalog::SERVICE,
+        &[
+            NAME,
+            at("Type", "/spec/type"),
+            by("Cluster-IP", |service| or_none(service, "/spec/clusterIP")),
+            by("External-IP", |_| "<none>".into()),
+            by("Port(s)", ports),
+            AGE,
+            by("Selector", selector).wide(),
+        ],
+    ),
+    (
+        &catalog::CLAIM,
+        &[
+            NAME,
+            by("Status", |claim| if is_going(claim) { "Terminating".into() } else { claim["status"]["phase"].clone() }),
+            at("Volume", "/spec/volumeName"),
+            by("Capacity", |claim| if text(claim, "/spec/volumeName").is_empty() { "" } else { text(claim, "/status/capacity/storage") }.into()),
+            by("Access Modes", |claim| if text(claim, "/spec/volumeName").is_empty() { "".into() } else { modes(claim, "/status/accessModes") }),
+            at("StorageClass", "/spec/storageClassName"),
+            by("VolumeAttributesClass", |claim| or(claim, "/spec/volumeAttributesClassName", "<unset>")),
+            AGE,
+            by("VolumeMode", |claim| or(claim, "/spec/volumeMode", "<unset>")).wide(),
+        ],
+    ),
+    (
+        &catalog::VOLUME,
+        &[
+            NAME,
+            at("Capacity", "/spec/capacity/storage"),
+            by("Access Modes", |volume| modes(volume, "/spec/accessModes")),
+            at("Reclaim Policy", "/spec/persistentVolumeReclaimPolicy"),
+            by("Status", |volume| if is_going(volume) { "Terminating".into() } else { volume["status"]["phase"].clone() }),
+            by("Claim", |volume| match volume.pointer("/spec/claimRef") {
+                Some(claim) => format!("{}/{}", text(claim, "/namespace"), text(claim, "/name")).into(),
+                None => "".into(),
+            }),
+            at("StorageClass", "/spec/storageClassName"),
+            by("VolumeAttributesClass", |volume| or(volume, "/spec/volumeAttributesClassName", "<unset>")),
+            at("Reason", "/status/reason"),
+            AGE,
+            by("VolumeMode", |volume| or(volume, "/spec/volumeMode", "<unset>")).wide(),
+        ],
+    ),
+    (
+        &catalog::STORAGE_CLASS,
+        &[
+            by("Name", |class| {
+                let default = class.pointer("/metadata/annotations/storageclass.kubernetes.io~1is-default-class");
+                let mark = if default.is_some_and(|default| default == "true") { " (default)" } else { "" };
+                format!("{}{mark}", text(class, "/metadata/name")).into()
+            }),
+            at("Provisioner", "/provisioner"),
+            at("ReclaimPolicy", "/reclaimPolicy"),
+            at("VolumeBindingMode", "/volumeBindingMode"),
+            by("AllowVolumeExpansion", |class| class["allowVolumeExpansion"].as_bool().unwrap_or(false).into()),
+            AGE,
+        ],
+    ),
+    (&catalog::QUOTA, &[NAME, by("Request", |quota| shares(quota, false)), by("Limit", |quota| shares(quota, true)), AGE]),
+    (&catalog::LIMIT_RANGE, &[NAME, at("Created At", "/metadata/creationTimestamp").kind("date")]),
+    (
+        &catalog::JOB,
+        &[
+            NAME,
+            by("Status", |job| if condition(job, "Complete") == "True" { "Complete" } else { "Running" }.into()),
+            by("Completions", |job| {
+                format!("{}/{}", job["status"]["succeeded"].as_u64().unwrap_or(0), job["spec"]["completions"].as_u64().unwrap_or(1)).into()
+            }),
+            by("Duration", |_| "".into()),
+            AGE,
+            by("Containers", |job| containers(job, "name")).wide(),
+            by("Images", |job| containers(job, "image")).wide(),
+            by("Selector", selector).wide(),
+        ],
+    ),
+    (&catalog::LEASE, &[NAME, at("Holder", "/spec/holderIdentity"), AGE]),
+    (
+        &catalog::CONTROLLER_REVISION,
+        &[
+            NAME,
+            by("Controller", |revision| {
+                let owners = revision.pointer("/metadata/ownerReferences").and_then(Value::as_array).into_iter().flatten();
+                let controller = owners.filter(|owner| owner["controller"] == true).map(controller).next();
+                controller.unwrap_or("<none>".into())
+            }),
+            by("Revision", |revision| revision["revision"].to_string().into()),
+            AGE,
+        ],
+    ),
+    (
+        &catalog::SNAPSHOT,
+        &[
+            NAME,
+            at("ReadyToUse", "/status/readyToUse").kind("boolean"),
+            at("SourcePVC", "/spec/source/persistentVolumeClaimName"),
+            at("SourceSnapshotContent", "/spec/source/volumeSnapshotContentName"),
+            at("RestoreSize", "/status/restoreSize"),
+            at("SnapshotClass", "/spec/volumeSnapshotClassName"),
+            at("SnapshotContent", "/status/boundVolumeSnapshotContentName"),
+            ago("CreationTime", "/status/creationTime").kind("date"),
+            DATE,
+        ],
+    ),
+    (&catalog::VM, &[NAME, DATE, at("Status", "/status/printableStatus"), by("Ready", |vm| condition(vm, "Ready"))]),
+    (
+        &catalog::VMI,
+        &[
+            NAME,
+            DATE,
+            at("Phase", "/status/phase"),
+            at("IP", "/status/interfaces/0/ipAddress"),
+            at("NodeName", "/status/nodeName"),
+            by("Ready", |vmi| condition(vmi, "Ready")),
+            by("Live-Migratable", |vmi| condition(vmi, "LiveMigratable")).wide(),
+            by("Paused", |vmi| condition(vmi, "Paused")).wide(),
+        ],
+    ),
+    (&catalog::VMIM, &[NAME, at("Phase", "/status/phase"), at("VMI", "/spec/vmiName")]),
+    (
+        &catalog::VM_SNAPSHOT,
+        &[
+            NAME,
+            at("SourceKind", "/spec/source/kind"),
+            at("SourceName", "/spec/source/name"),
+            at("Phase", "/status/phase"),
+            at("ReadyToUse", "/status/readyToUse").kind("boolean"),
+            ago("CreationTime", "/status/creationTime").kind("date"),
+            at("Error", "/status/error/message"),
+        ],
+    ),
+    (
+        &catalog::DATA_VOLUME,
+        &[NAME, at("Phase", "/status/phase"), at("Progress", "/status/progress"), at("Restarts", "/status/restartCount").kind("integer"), DATE],
+    ),
+];
+
+pub fn columns(resource: Res) -> &'static [Column] {
+    let plain: &[Column] = if resource.custom { &[NAME, DATE] } else { &[NAME, AGE] };
+    TABLES.iter().find(|(kind, _)| *kind == resource).map_or(plain, |(_, columns)| columns)
+}
+
+fn is_going(object: &Value) -> bool {
+    object.pointer("/metadata/deletionTimestamp").is_some()
+}
+
+fn or(object: &Value, pointer: &str, none: &str) -> Value {
+    object.pointer(pointer).filter(|value| *value != "").cloned().unwrap_or(none.into())
+}
+
+fn or_none(object: &Value, pointer: &str) -> Value {
+    or(object, pointer, "<none>")
+}
+
+fn address(node: &Value, kind: &str) -> Value {
+    let all = node.pointer("/status/addresses").and_then(Value::as_array).into_iter().flatten();
+    all.filter(|address| address["type"] == kind).map(|address| address["address"].clone()).next().unwrap_or("<none>".into())
+}
+
+/// `1/2`: how many of a pod's containers are ready.
+fn ready(pod: &Value) -> Value {
+    let all = pod.pointer("/spec/containers").and_then(Value::as_array).map_or(0, Vec::len);
+    let statuses = pod.pointer("/status/containerStatuses").and_then(Value::as_array).into_iter().flatten();
+    format!("{}/{all}", statuses.filter(|status| status["ready"] == true).count()).into()
+}
+
+fn ports(service: &Value) -> Value {
+    let all = service.pointer("/spec/ports").and_then(Value::as_array).into_iter().flatten();
+    let one = |port: &Value| format!("{}/{}", port["port"], port["protocol"].as_str().unwrap_or("TCP"));
+    let words = all.map(one).collect::<Vec<_>>().join(",");
+    if words.is_empty() { "<none>".into() } else { words.into() }
+}
+
+fn containers(job: &Value, field: &str) -> Value {
+    let all = job.pointer("/spec/template/spec/containers").and_then(Value::as_array).into_iter().flatten();
+    all.filter_map(|container| container[field].as_str()).collect::<Vec<_>>().join(",").into()
+}
+
+fn selector(service: &Value) -> Value {
+    let all = service.pointer("/spec/selector").and_then(Value::as_object).into_iter().flatten();
+    let words = all.map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or_default())).collect::<Vec<_>>().join(",");
+    if words.is_empty() { "<none>".into() } else { words.into() }
+}
+
+/// `what: used/hard` of a quota, either of limits or of all others.
+fn shares(quota: &Value, limits: bool) -> Value {
+    let hard = quota.pointer("/status/hard").and_then(Value::as_object).into_iter().flatten();
+    let used = |name: &str| quota.pointer("/status/used").and_then(|used| used[name].as_str()).unwrap_or("0").to_owned();
+    let one = |(name, hard): (&String, &Value)| format!("{name}: {}/{}", used(name), hard.as_str().unwrap_or_default());
+    hard.filter(|(name, _)| name.starts_with("limits") == limits).map(one).collect::<Vec<_>>().join(", ").into()
+}
+
+/// `kind.group/name`.
+fn controller(owner: &Value) -> Value {
+    let group = text(owner, "/apiVersion").rsplit_once('/').map(|(group, _)| format!(".{group}")).unwrap_or_default();
+    format!("{}{group}/{}", text(owner, "/kind").to_lowercase(), text(owner, "/name")).into()
+}
+
+fn count(object: &Value, maps: &[&str]) -> Value {
+    maps.iter().filter_map(|map| object.pointer(map)?.as_object()).map(serde_json::Map::len).sum::<usize>().into()
+}
+
+fn condition(object: &Value, kind: &str) -> Value {
+    let all = object.pointer("/status/conditions").and_then(Value::as_array).into_iter().flatten();
+    all.filter(|condition| condition["type"] == kind).map(|condition| condition["status"].clone()).next().unwrap_or("".into())
+}
+
+/// `RWO,RWX`, in the order in which the server knows them.
+fn modes(object: &Value, pointer: &str) -> Value {
+    const SHORT: [(&str, &str); 4] = [("ReadWriteOnce", "RWO"), ("ReadOnlyMany", "ROX"), ("ReadWriteMany", "RWX"), ("ReadWriteOncePod", "RWOP")];
+    let all = object.pointer(pointer).and_then(Value::as_array).cloned().unwrap_or_default();
+    let known: Vec<&str> = SHORT.iter().filter(|(long, _)| all.iter().any(|mode| mode == long)).map(|(_, short)| *short).collect();
+    known.join(",").into()
+}
