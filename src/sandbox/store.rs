@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::catalog::Res;
+use super::index::{Index, Indexes};
 
 /// So many changes are remembered; who asks for older ones is told that they are gone.
 const HISTORY: usize = 50_000;
@@ -79,6 +80,7 @@ pub struct Change {
 #[derive(Default)]
 pub struct Store {
     objects: BTreeMap<Key, Arc<Value>>,
+    indexes: Indexes,
     version: u64,
     history: VecDeque<Arc<Change>>,
 }
@@ -109,12 +111,18 @@ impl Store {
         self.objects.range((from, Bound::Unbounded)).take_while(move |(key, _)| within(key))
     }
 
+    /// The objects that an index has under a word, in the order of kind, namespace and name.
+    pub fn find(&self, index: &Index, word: &str) -> impl Iterator<Item = (&Key, &Arc<Value>)> {
+        self.indexes.find(index, word).filter_map(|key| self.objects.get_key_value(key))
+    }
+
     /// Writes an object as it is now, with a new version.
     pub fn put(&mut self, key: Key, mut object: Value) -> Arc<Value> {
         self.version += 1;
         object["metadata"]["resourceVersion"] = self.version.to_string().into();
         let object = Arc::new(object);
         let before = self.objects.insert(key.clone(), object.clone());
+        self.indexes.changed(&key, before.as_deref(), Some(&object));
         let what = if before.is_some() { What::Modified } else { What::Added };
         self.remember(Change { version: self.version, what, key, object: object.clone(), before });
         object
@@ -123,6 +131,7 @@ impl Store {
     /// Removes an object; its last state carries the version of the removal, as the watch cache of an API server shows it.
     pub fn remove(&mut self, key: &Key) -> Option<Arc<Value>> {
         let before = self.objects.remove(key)?;
+        self.indexes.changed(key, Some(&before), None);
         self.version += 1;
         let mut last = Value::clone(&before);
         last["metadata"]["resourceVersion"] = self.version.to_string().into();

@@ -1,6 +1,7 @@
 //! The cluster as its controllers see it: objects, time, chance, and what is to be looked at when.
 
 use std::collections::{BTreeMap, HashMap};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -151,12 +152,12 @@ impl World {
     pub fn tell(&mut self, about: &Value, component: &str, kind: &str, reason: &str, message: &str) {
         let uid = text(about, "/metadata/uid").to_owned();
         let namespace = Some(text(about, "/metadata/namespace")).filter(|namespace| !namespace.is_empty()).unwrap_or("default").to_owned();
-        let known = self
-            .store
-            .list(&catalog::EVENT, Some(&namespace))
-            .find(|(_, event)| text(event, "/involvedObject/uid") == uid && text(event, "/reason") == reason && text(event, "/message") == message);
+        let mut hash = DefaultHasher::new();
+        (&uid, reason, message).hash(&mut hash);
+        let name = format!("{}.{:016x}", text(about, "/metadata/name"), hash.finish());
         let stamp = self.stamp();
-        if let Some(key) = known.map(|(key, _)| key.clone()) {
+        let key = Key::new(&catalog::EVENT, &namespace, &name);
+        if self.store.get(&key).is_some() {
             let again = |event: &mut Value| {
                 event["count"] = (event["count"].as_u64().unwrap_or(1) + 1).into();
                 event["lastTimestamp"] = stamp;
@@ -164,7 +165,6 @@ impl World {
             drop(self.change(&key, again));
             return;
         }
-        let name = format!("{}.{:016x}", text(about, "/metadata/name"), self.chance());
         let event = json!({
             "apiVersion": "v1", "kind": "Event", "metadata": {"name": name, "namespace": namespace},
             "involvedObject": {
@@ -223,6 +223,13 @@ impl World {
                     }
                 }
             }
+        }
+    }
+
+    /// Has the controller of this name look at a key after a time, unless it does so earlier anyway.
+    pub fn look(&mut self, controller: &str, key: Key, after: Duration) {
+        if let Some(index) = self.controllers.iter().position(|other| other.name == controller) {
+            self.ask(index, key, self.now + after);
         }
     }
 

@@ -6,7 +6,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{Controller, Subject, is_deleting};
-use crate::sandbox::catalog::{self, Resource};
+use crate::sandbox::catalog;
+use crate::sandbox::index::OWNED_BY;
 use crate::sandbox::store::{Change, Key, What, text};
 use crate::sandbox::world::World;
 
@@ -59,13 +60,10 @@ fn holds(object: &Value, finalizer: &str) -> bool {
     is_deleting(object) && all.is_some_and(|all| all.iter().any(|one| one == finalizer))
 }
 
-/// What names this object as its owner.
+/// What names this object as its owner, and may.
 fn dependents(world: &World, key: &Key, object: &Value) -> Vec<Key> {
-    let uid = text(object, "/metadata/uid");
-    let namespace = key.resource.namespaced.then_some(key.namespace.as_str());
-    let of_kind = |kind: &'static Resource| world.store.list(kind, namespace);
-    let owned = |object: &Value| owners(object).iter().any(|owner| text(owner, "/uid") == uid);
-    catalog::ALL.iter().flat_map(|kind| of_kind(kind)).filter(|(_, object)| owned(object)).map(|(key, _)| key.clone()).collect()
+    let near = |dependent: &&Key| !key.resource.namespaced || dependent.namespace == key.namespace;
+    world.store.find(&OWNED_BY, text(object, "/metadata/uid")).map(|(key, _)| key).filter(near).cloned().collect()
 }
 
 fn collect(world: &mut World, key: &Key) -> Option<Duration> {
