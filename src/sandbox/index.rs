@@ -96,7 +96,7 @@ impl Indexes {
     }
 
     /// What is found under a word, in the order of kind, namespace and name.
-    pub fn find(&self, index: &Index, word: &str) -> impl Iterator<Item = &Key> {
+    pub fn find(&self, index: &Index, word: &str) -> impl Iterator<Item = &Key> + use<'_> {
         self.0.get(index.name).and_then(|entries| entries.get(word)).into_iter().flatten()
     }
 }

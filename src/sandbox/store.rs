@@ -112,7 +112,7 @@ impl Store {
     }
 
     /// The objects that an index has under a word, in the order of kind, namespace and name.
-    pub fn find(&self, index: &Index, word: &str) -> impl Iterator<Item = (&Key, &Arc<Value>)> {
+    pub fn find(&self, index: &Index, word: &str) -> impl Iterator<Item = (&Key, &Arc<Value>)> + use<'_> {
         self.indexes.find(index, word).filter_map(|key| self.objects.get_key_value(key))
     }
 

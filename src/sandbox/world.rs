@@ -46,6 +46,11 @@ impl World {
         self.now
     }
 
+    /// How long a driver has been busy with something; nothing when it is not.
+    pub fn spent_on(&self, work: &str) -> Duration {
+        self.disks.begun(work).and_then(|begun| Duration::try_from(self.now.duration_since(begun)).ok()).unwrap_or_default()
+    }
+
     /// The time as objects carry it: whole seconds, UTC.
     pub fn stamp(&self) -> Value {
         self.now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string().into()

@@ -12,9 +12,21 @@ use super::store::{Change, Key};
 use super::world::World;
 use super::write::Attempt;
 
+pub mod binding;
+pub mod claims;
+mod csi;
+mod differences;
+pub mod drivers;
+pub mod labels;
+mod matching;
 pub mod namespaces;
+mod origins;
 pub mod ownership;
+mod reclaiming;
 mod records;
+#[cfg(test)]
+mod stories;
+pub mod volumes;
 
 /// What a write does to an object.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -51,7 +63,9 @@ pub struct Subject {
     pub controllers: &'static [Controller],
 }
 
-const SUBJECTS: &[&Subject] = &[&namespaces::SUBJECT, &ownership::SUBJECT, &records::SUBJECT];
+/// Rules are asked in this order.
+const SUBJECTS: &[&Subject] =
+    &[&namespaces::SUBJECT, &ownership::SUBJECT, &records::SUBJECT, &claims::SUBJECT, &volumes::SUBJECT, &binding::SUBJECT, &csi::SUBJECT];
 
 /// All rules, in their order.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
