@@ -142,7 +142,7 @@ resources! {
     VM_SNAPSHOT = kind("snapshot.kubevirt.io", BETA, "VirtualMachineSnapshot", "virtualmachinesnapshots").status().custom().short(&["vmsnapshot", "vmsnapshots"]);
     VM_EXPORT = kind("export.kubevirt.io", BETA, "VirtualMachineExport", "virtualmachineexports").status().custom().short(&["vmexport", "vmexports"]);
     VM_CLONE = kind("clone.kubevirt.io", BETA, "VirtualMachineClone", "virtualmachineclones").status().custom().short(&["vmclone", "vmclones"]);
-    DATA_VOLUME = kind("cdi.kubevirt.io", BETA, "DataVolume", "datavolumes").custom().short(&["dv", "dvs"]);
+    DATA_VOLUME = kind("cdi.kubevirt.io", BETA, "DataVolume", "datavolumes").status().custom().short(&["dv", "dvs"]);
     DATA_SOURCE = kind("cdi.kubevirt.io", BETA, "DataSource", "datasources").status().custom().short(&["das"]);
     STORAGE_PROFILE = kind("cdi.kubevirt.io", BETA, "StorageProfile", "storageprofiles").cluster().status().custom();
     CDI = kind("cdi.kubevirt.io", BETA, "CDI", "cdis").cluster().status().custom().short(&["cdi", "cdis"]);

@@ -111,6 +111,14 @@ impl World {
     /// # Errors
     /// What the API server would have said.
     pub fn change(&mut self, key: &Key, change: impl FnOnce(&mut Value)) -> Result<(), Status> {
+        self.change_as(User::controller(), key, change)
+    }
+
+    /// As [`World::change`], in the name of a component that may not do everything.
+    ///
+    /// # Errors
+    /// What the API server would have said.
+    pub fn change_as(&mut self, user: User, key: &Key, change: impl FnOnce(&mut Value)) -> Result<(), Status> {
         let Some(before) = self.store.get(key).cloned() else { return Ok(()) };
         let mut object = Value::clone(&before);
         change(&mut object);
@@ -126,7 +134,6 @@ impl World {
             }
             part
         };
-        let user = User::controller();
         if !key.resource.has_status {
             return write::update(self, Attempt::new(user, key.resource, object)).map(drop);
         }

@@ -14,18 +14,35 @@ use super::write::Attempt;
 
 pub mod binding;
 pub mod claims;
+pub mod clone_rights;
+#[cfg(test)]
+mod cluster_for_tests;
 mod csi;
 mod differences;
 pub mod drivers;
+pub mod guests;
+pub mod instance_rules;
+pub mod instances;
+pub mod instancetypes;
 pub mod labels;
+pub mod launchers;
+pub mod machine_rules;
+pub mod machine_status;
+pub mod machines;
 mod matching;
 pub mod namespaces;
+pub mod objects;
 mod origins;
 pub mod ownership;
+pub mod power;
 mod reclaiming;
 mod records;
+pub mod refusals;
+pub mod run_strategies;
 #[cfg(test)]
 mod stories;
+pub mod templates;
+pub mod virtual_snapshots;
 pub mod volumes;
 
 /// What a write does to an object.
@@ -64,8 +81,19 @@ pub struct Subject {
 }
 
 /// Rules are asked in this order.
-const SUBJECTS: &[&Subject] =
-    &[&namespaces::SUBJECT, &ownership::SUBJECT, &records::SUBJECT, &claims::SUBJECT, &volumes::SUBJECT, &binding::SUBJECT, &csi::SUBJECT];
+const SUBJECTS: &[&Subject] = &[
+    &namespaces::SUBJECT,
+    &ownership::SUBJECT,
+    &records::SUBJECT,
+    &claims::SUBJECT,
+    &volumes::SUBJECT,
+    &binding::SUBJECT,
+    &csi::SUBJECT,
+    &machines::SUBJECT,
+    &instances::SUBJECT,
+    &launchers::SUBJECT,
+    &virtual_snapshots::SUBJECT,
+];
 
 /// All rules, in their order.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {

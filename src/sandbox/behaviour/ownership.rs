@@ -10,6 +10,7 @@ use crate::sandbox::catalog;
 use crate::sandbox::index::OWNED_BY;
 use crate::sandbox::store::{Change, Key, What, text};
 use crate::sandbox::world::World;
+use crate::sandbox::write::User;
 
 /// Watches every kind there is.
 const WATCHES: &[super::Watch] = &{
@@ -69,8 +70,13 @@ fn dependents(world: &World, key: &Key, object: &Value) -> Vec<Key> {
 fn collect(world: &mut World, key: &Key) -> Option<Duration> {
     let object = world.store.get(key)?.clone();
     if holds(&object, ORPHAN) {
+        let mut held = false;
         for dependent in dependents(world, key, &object) {
-            drop(world.change(&dependent, |dependent| let_go(dependent, text(&object, "/metadata/uid"))));
+            let freed = |dependent: &mut Value| let_go(dependent, text(&object, "/metadata/uid"));
+            held |= world.change_as(User::garbage_collector(), &dependent, freed).is_err();
+        }
+        if held {
+            return Some(Duration::from_secs(1));
         }
         drop(world.change(key, |object| drop_finalizer(object, ORPHAN)));
         return None;
