@@ -42,14 +42,15 @@ fn source(world: &World, volume: &Value) -> Result<Option<Source>, Status> {
     Ok(of("pvc").or_else(|| of("snapshot")))
 }
 
-/// Whether a DataVolume clones from another namespace.
-pub fn crosses(world: &World, volume: &Value) -> bool {
-    matches!(source(world, volume), Ok(Some(source)) if source.namespace != text(volume, "/metadata/namespace"))
+/// Whether a DataVolume clones something.
+pub fn clones(world: &World, volume: &Value) -> bool {
+    matches!(source(world, volume), Ok(Some(_)))
 }
 
 /// Why a user may not have this DataVolume; `None` when that is allowed, or it clones nothing.
 pub fn refusal(world: &World, user: &User, volume: &Value) -> Option<String> {
-    let lenient = ["cdi.kubevirt.io/storage.prePopulated", "cdi.kubevirt.io/storage.checkStaticVolume"].iter().any(|key| annotation(volume, key).is_some());
+    let lenient =
+        ["cdi.kubevirt.io/storage.prePopulated", "cdi.kubevirt.io/storage.checkStaticVolume"].iter().any(|key| annotation(volume, key).is_some());
     if lenient {
         return None;
     }

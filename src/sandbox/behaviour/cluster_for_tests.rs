@@ -6,8 +6,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::objects::{is_controlled_by, list, put};
 use super::is_deleting;
+use super::objects::{is_controlled_by, list, put};
 use crate::sandbox::catalog::{CLAIM, POD, Res, VM, VMI, VOLUME};
 use crate::sandbox::store::{Key, text};
 use crate::sandbox::world::World;
@@ -21,7 +21,9 @@ pub fn cluster() -> Cluster {
     for namespace in ["shop", "prod"] {
         world.create(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})).unwrap();
     }
-    world.create(json!({"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": "fast"}, "provisioner": "csi.test"})).unwrap();
+    world
+        .create(json!({"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": "fast"}, "provisioner": "csi.test"}))
+        .unwrap();
     world.create(json!({"apiVersion": "storage.k8s.io/v1", "kind": "CSIDriver", "metadata": {"name": "csi.test"}})).unwrap();
     Cluster { world }
 }

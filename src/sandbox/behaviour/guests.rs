@@ -103,10 +103,10 @@ fn come_up(world: &mut World, key: &Key, vmi: &Value, address: &str) {
     drop(world.change(key, up));
     world.tell(vmi, COMPONENT, "Normal", "Started", "VirtualMachineInstance started.");
     if let Some(mark) = annotation(vmi, "sandbox/writes") {
-        let line = format!("{mark} {}/{}\n", key.namespace, key.name);
+        let written = format!("{mark} {}/{}\n", key.namespace, key.name);
         for handle in handles(world, vmi) {
             let mut content = world.disks.read(&handle).unwrap_or_default().to_vec();
-            content.extend_from_slice(line.as_bytes());
+            content.extend_from_slice(written.as_bytes());
             world.disks.write(&handle, &content);
         }
     }
@@ -136,7 +136,7 @@ fn movable(world: &World, vmi: &Value) -> Result<(), String> {
 
 fn interfaces(vmi: &Value, address: &str) -> Vec<Value> {
     let uid: Vec<u8> = text(vmi, "/metadata/uid").bytes().filter(u8::is_ascii_hexdigit).collect();
-    let pair = |at: usize| uid.get(at..at + 2).map(|pair| String::from_utf8_lossy(pair).into_owned()).unwrap_or_else(|| "00".to_owned());
+    let pair = |at: usize| uid.get(at..at + 2).map_or_else(|| "00".to_owned(), |pair| String::from_utf8_lossy(pair).into_owned());
     let number = |at: usize| u8::from_str_radix(&pair(at), 16).unwrap_or_default();
     let told = |(index, interface): (usize, &Value)| {
         let own = format!("02:{}:{}:{}:{}:{:02x}", pair(0), pair(2), pair(4), pair(6), index);

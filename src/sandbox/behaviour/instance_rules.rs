@@ -122,7 +122,9 @@ fn volumes(spec: &Value, field: &str) -> Vec<Cause> {
         if sources != 1 {
             causes.push(invalid(&at, format!("{at} must have exactly one source type set")));
         }
-        for (source, pointer) in [("configMap", "/configMap/name"), ("secret", "/secret/secretName"), ("serviceAccount", "/serviceAccount/serviceAccountName")] {
+        for (source, pointer) in
+            [("configMap", "/configMap/name"), ("secret", "/secret/secretName"), ("serviceAccount", "/serviceAccount/serviceAccountName")]
+        {
             if volume.get(source).is_some() && text(volume, pointer).is_empty() {
                 let at = format!("{at}{}", pointer.replace('/', "."));
                 causes.push(invalid(&at, format!("{at} is a required field")));
@@ -213,9 +215,8 @@ fn changed(_: &World, attempt: &mut Attempt) -> Result<(), Status> {
     let relabelled = reserved(&attempt.object) != reserved(&old);
     let causes = [
         restricted.then(|| cause("FieldValueNotSupported", "", "update of VMI object is restricted")),
-        relabelled.then(|| {
-            cause("FieldValueNotSupported", "", "modification of the following reserved kubevirt.io/ labels on a VMI object is prohibited")
-        }),
+        relabelled
+            .then(|| cause("FieldValueNotSupported", "", "modification of the following reserved kubevirt.io/ labels on a VMI object is prohibited")),
     ];
     refusals::kubevirt(UPDATE, &causes.into_iter().flatten().take(1).collect::<Vec<_>>())
 }
@@ -230,7 +231,10 @@ fn migration(world: &World, attempt: &mut Attempt) -> Result<(), Status> {
     }
     let under_way = |other: &Value| text(other, "/spec/vmiName") == name && !matches!(text(other, "/status/phase"), "Succeeded" | "Failed");
     if let Some(other) = world.list(&VMIM, Some(namespace)).iter().find(|other| under_way(other) && !is_deleting(other)) {
-        let words = format!("in-flight migration detected. Active migration job ({}) is currently already in progress for VMI {name}.", text(other, "/metadata/uid"));
+        let words = format!(
+            "in-flight migration detected. Active migration job ({}) is currently already in progress for VMI {name}.",
+            text(other, "/metadata/uid")
+        );
         return Err(refusals::failed(MIGRATION, &words));
     }
     let name = name.to_owned();

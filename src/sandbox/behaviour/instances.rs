@@ -187,9 +187,9 @@ fn ended(world: &World, said: &mut Value, launchers_gone: bool) {
         drop_finalizer(said, FINALIZER);
         remove(said, "/status", "launcherContainerImageVersion");
     }
-    let owner = controller(said).map(|owner| (text(owner, "/name").to_owned(), text(owner, "/uid").to_owned()));
-    let owned = owner.is_some_and(|(name, uid)| world.same(&Key::new(&VM, text(said, "/metadata/namespace"), &name), &uid).is_some());
-    if !owned {
+    let machine = controller(said).map(|owner| (text(owner, "/name").to_owned(), text(owner, "/uid").to_owned()));
+    let stands = machine.is_some_and(|(name, uid)| world.same(&Key::new(&VM, text(said, "/metadata/namespace"), &name), &uid).is_some());
+    if !stands {
         drop_finalizer(said, machines::FINALIZER);
     }
 }
@@ -252,4 +252,3 @@ fn volume_status(world: &World, said: &mut Value, pod: Option<&Value>) {
     all.sort_by(|one, other| text(one, "/name").cmp(text(other, "/name")));
     put(said, "/status/volumeStatus", all);
 }
-

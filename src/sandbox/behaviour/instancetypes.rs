@@ -91,7 +91,8 @@ impl Matcher {
     fn keep(&self, world: &mut World, vm: &Value) -> Result<String, String> {
         let object = self.object(world, vm)?;
         let field = |pointer: &str| text(&object, pointer).to_owned();
-        let (version, uid) = (field("/apiVersion").rsplit_once('/').map(|(_, version)| version.to_owned()).unwrap_or_default(), field("/metadata/uid"));
+        let (version, uid) =
+            (field("/apiVersion").rsplit_once('/').map(|(_, version)| version.to_owned()).unwrap_or_default(), field("/metadata/uid"));
         let generation = object["metadata"]["generation"].as_i64().unwrap_or(1).to_string();
         let name = format!("{}-{}-{version}-{uid}-{generation}", text(vm, "/metadata/name"), field("/metadata/name"));
         let mut data = Value::clone(&object);
@@ -159,7 +160,8 @@ pub fn sync(world: &mut World, key: &Key, vm: &Value) -> Result<(), (&'static st
     }
     for matcher in [&TYPE, &WISH] {
         let stored = matcher.reference(world, vm);
-        let words = |error: String| ("FailedCreate", format!("error encountered while storing instancetype.kubevirt.io controllerRevisions: {error}"));
+        let words =
+            |error: String| ("FailedCreate", format!("error encountered while storing instancetype.kubevirt.io controllerRevisions: {error}"));
         let Some(reference) = stored.map_err(words)? else { continue };
         let written = world.change(key, |vm| put(vm, matcher.reference, reference));
         written.map_err(|status| words(status.message().to_owned()))?;

@@ -97,7 +97,8 @@ pub fn manifest(vmi: &Value) -> Value {
         },
         "status": {"phase": "Pending", "qosClass": "Burstable"},
     });
-    for kept in ["affinity", "tolerations", "topologySpreadConstraints", "schedulerName", "priorityClassName", "dnsPolicy", "dnsConfig", "subdomain"] {
+    for kept in ["affinity", "tolerations", "topologySpreadConstraints", "schedulerName", "priorityClassName", "dnsPolicy", "dnsConfig", "subdomain"]
+    {
         if let Some(value) = vmi.pointer(&format!("/spec/{kept}")) {
             pod["spec"][kept] = value.clone();
         }
@@ -186,7 +187,8 @@ fn complete(pod: &mut Value, failed: bool) {
 pub fn attach(world: &mut World, vmi: &Value, launcher: &Value) {
     let wanted: Vec<Value> = list(vmi, "/spec/volumes").iter().filter(|volume| is_hotplugged(volume)).filter_map(mount).collect();
     let there = attachments(world, launcher);
-    let held = |pod: &Arc<Value>| list(pod, "/spec/volumes").iter().filter(|volume| volume.get("emptyDir").is_none()).cloned().collect::<Vec<Value>>();
+    let held =
+        |pod: &Arc<Value>| list(pod, "/spec/volumes").iter().filter(|volume| volume.get("emptyDir").is_none()).cloned().collect::<Vec<Value>>();
     let fits = there.iter().find(|pod| held(pod) == wanted && !is_deleting(pod)).cloned();
     if fits.is_none() && !wanted.is_empty() {
         drop(world.create(attachment(launcher, &wanted)));

@@ -49,8 +49,8 @@ pub fn update(world: &mut World, key: &Key, trouble: Option<&Trouble>) {
     trim_request(&mut said, vmi.as_deref());
     failures(world, &mut said, vmi.as_deref());
     conditions(world, &mut said, vmi.as_deref(), trouble);
-    let word = printable(world, &said, vmi.as_deref());
-    put(&mut said, "/status/printableStatus", word);
+    let shown = printable(world, &said, vmi.as_deref());
+    put(&mut said, "/status/printableStatus", shown);
     volumes(world, &mut said);
     let status = said["status"].take();
     drop(world.change(key, |vm| vm["status"] = status));

@@ -9,7 +9,9 @@ use serde_json::{Value, json};
 use super::instance_rules::is_final;
 use super::machine_rules::{self, strategy};
 use super::machine_status::{self, Trouble};
-use super::objects::{add_finalizer, adopt, annotate, annotation, controlled_by, controller, default, drop_finalizer, has_finalizer, is, put, remove};
+use super::objects::{
+    add_finalizer, adopt, annotate, annotation, controlled_by, controller, default, drop_finalizer, has_finalizer, is, put, remove,
+};
 use super::{Controller, Subject, instancetypes, is_deleting, itself, ownership, run_strategies, templates};
 use crate::sandbox::catalog::{CONTROLLER_REVISION, DATA_VOLUME, KUBEVIRT, VM, VMI};
 use crate::sandbox::store::{Change, Key, text};
@@ -228,7 +230,9 @@ fn restart_required(world: &mut World, key: &Key, vmi: &Value) {
     let template = |spec: Option<&Value>| {
         let mut spec = spec.cloned().unwrap_or_default();
         if live(world) {
-            LIVE.iter().for_each(|field| remove(&mut spec, "", field));
+            for field in LIVE {
+                remove(&mut spec, "", field);
+            }
             remove(&mut spec, "/domain/cpu", "sockets");
             remove(&mut spec, "/domain/memory", "guest");
         }

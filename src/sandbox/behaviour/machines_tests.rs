@@ -175,7 +175,10 @@ fn a_machine_without_its_claim_waits_and_says_which() {
 fn a_machine_is_refused_in_the_webhooks_words() {
     type Edit = fn(&mut Value);
     let cases: [(Edit, &str); 5] = [
-        (|vm| put(vm, "/spec/running", true), "Running and RunStrategy are mutually exclusive. Note that Running is deprecated, please use RunStrategy instead"),
+        (
+            |vm| put(vm, "/spec/running", true),
+            "Running and RunStrategy are mutually exclusive. Note that Running is deprecated, please use RunStrategy instead",
+        ),
         (|vm| put(vm, "/spec/runStrategy", "Maybe"), "Invalid RunStrategy (Maybe)"),
         (|vm| drop(vm["spec"].as_object_mut().unwrap().remove("template")), "missing virtual machine template."),
         (|vm| put(vm, "/spec/template/spec/volumes", json!([])), "spec.template.spec.domain.devices.disks[0].Name 'root' not found."),

@@ -160,9 +160,7 @@ impl Call<'_> {
             ("Halted", Some(_)) if asked.is_none_or(|asked| before.is_some_and(|before| asked >= before)) => {
                 Err(self.conflict("Halted only supports manual stop requests with a shorter graceperiod"))
             }
-            ("Halted" | "RerunOnFailure" | "Manual", Some(vmi)) => {
-                self.ask(world, &vm, &[json!({"action": "Stop", "uid": vmi["metadata"]["uid"]})])
-            }
+            ("Halted" | "RerunOnFailure" | "Manual", Some(vmi)) => self.ask(world, &vm, &[json!({"action": "Stop", "uid": vmi["metadata"]["uid"]})]),
             ("Always" | "Once", _) => self.set_running(world, false),
             _ => Ok(()),
         }

@@ -32,8 +32,8 @@ pub fn kubevirt(webhook: &str, causes: &[Cause]) -> Result<(), Status> {
 /// # Errors
 /// The refusal.
 pub fn cdi(webhook: &str, causes: &[Cause]) -> Result<(), Status> {
-    let words: String = causes.iter().map(|cause| format!(" {}", cause.message)).collect();
-    denied(webhook, "", &words, causes)
+    let words: Vec<&str> = causes.iter().map(|cause| cause.message.as_str()).collect();
+    denied(webhook, "", &format!(" {}", words.join(" ")), causes)
 }
 
 fn denied(webhook: &str, reason: &str, words: &str, causes: &[Cause]) -> Result<(), Status> {

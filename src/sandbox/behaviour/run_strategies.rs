@@ -4,9 +4,9 @@
 use serde_json::{Value, json};
 
 use super::instance_rules::is_final;
+use super::is_deleting;
 use super::machine_status::{Trouble, backs_off};
 use super::machines::{start, stop};
-use super::is_deleting;
 use super::objects::{annotation, list, put};
 use crate::sandbox::catalog::VM;
 use crate::sandbox::store::{Key, text};

@@ -44,7 +44,13 @@ pub fn ensure(world: &mut World, vm: &Value) -> Result<bool, String> {
             "Failed" => (true, format!("DataVolume {name} failed to import disk image")),
             "Pending" => match quota(&found) {
                 Some(words) => {
-                    world.tell(vm, "virtualmachine-controller", "Warning", "FailedDataVolumeImport", &format!("DataVolume {name} exceeds quota limits"));
+                    world.tell(
+                        vm,
+                        "virtualmachine-controller",
+                        "Warning",
+                        "FailedDataVolumeImport",
+                        &format!("DataVolume {name} exceeds quota limits"),
+                    );
                     return Err(words);
                 }
                 None => (false, String::new()),

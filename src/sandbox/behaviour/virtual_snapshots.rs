@@ -12,10 +12,8 @@ use crate::sandbox::catalog::{CLAIM, SNAPSHOT_CLASS, STORAGE_CLASS, VM, VM_SNAPS
 use crate::sandbox::store::{Change, Key, What, text};
 use crate::sandbox::world::World;
 
-pub const SUBJECT: Subject = Subject {
-    rules: &[],
-    controllers: &[Controller { name: "snapshot-controller", watches: &[(&VM_SNAPSHOT, of_machine)], reconcile }],
-};
+pub const SUBJECT: Subject =
+    Subject { rules: &[], controllers: &[Controller { name: "snapshot-controller", watches: &[(&VM_SNAPSHOT, of_machine)], reconcile }] };
 
 fn of_machine(_: &World, change: &Change) -> Vec<Key> {
     let mut keys = vec![Key::new(&VM, &change.key.namespace, text(&change.object, "/spec/source/name"))];
