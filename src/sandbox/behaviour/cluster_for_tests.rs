@@ -1,4 +1,4 @@
-//! A small cluster for the stories of machines and disks. What storage and nodes do is done by hand here: claims bind, pods run.
+//! A small cluster for the stories of machines and disks. What nodes do is done by hand here: pods run.
 #![allow(clippy::unwrap_used)]
 
 use std::time::Duration;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::is_deleting;
 use super::objects::{is_controlled_by, list, put};
-use crate::sandbox::catalog::{CLAIM, POD, Res, VM, VMI, VOLUME};
+use crate::sandbox::catalog::{CLAIM, POD, Res, VM, VMI};
 use crate::sandbox::store::{Key, text};
 use crate::sandbox::world::World;
 
@@ -22,9 +22,10 @@ pub fn cluster() -> Cluster {
         world.create(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})).unwrap();
     }
     world
-        .create(json!({"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": "fast"}, "provisioner": "csi.test"}))
+        .create(json!({"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": "fast"}, "provisioner": "lab.vmmove.io",
+        "reclaimPolicy": "Delete", "volumeBindingMode": "Immediate", "allowVolumeExpansion": true}))
         .unwrap();
-    world.create(json!({"apiVersion": "storage.k8s.io/v1", "kind": "CSIDriver", "metadata": {"name": "csi.test"}})).unwrap();
+    world.create(json!({"apiVersion": "storage.k8s.io/v1", "kind": "CSIDriver", "metadata": {"name": "lab.vmmove.io"}})).unwrap();
     Cluster { world }
 }
 
@@ -73,60 +74,8 @@ impl Cluster {
     pub fn pass(&mut self, seconds: u64) {
         for _ in 0..seconds * 10 {
             self.world.let_pass(Duration::from_millis(100));
-            self.storage();
             self.kubelet();
         }
-    }
-
-    /// Binds claims, clones included; a claim whose volume was taken away is lost.
-    fn storage(&mut self) {
-        for claim in self.world.list(&CLAIM, None) {
-            let key = Key::of(&CLAIM, &claim);
-            let bound = text(&claim, "/spec/volumeName").to_owned();
-            if !bound.is_empty() {
-                let volume = self.get(&VOLUME, "", &bound);
-                let lost = text(&volume, "/spec/claimRef/uid") != text(&claim, "/metadata/uid");
-                if lost {
-                    drop(self.world.change(&key, |claim| put(claim, "/status/phase", "Lost")));
-                }
-                continue;
-            }
-            let uid = text(&claim, "/metadata/uid").to_owned();
-            let given = self.world.list(&VOLUME, None).into_iter().find(|volume| text(volume, "/spec/claimRef/uid") == uid);
-            let populated = text(&claim, "/spec/dataSourceRef/apiGroup") == "cdi.kubevirt.io";
-            let volume = match given {
-                Some(volume) => text(&volume, "/metadata/name").to_owned(),
-                None if populated => {
-                    drop(self.world.change(&key, |claim| put(claim, "/status/phase", "Pending")));
-                    continue;
-                }
-                None => self.provision(&claim),
-            };
-            let bind = |claim: &mut Value| {
-                let size = claim["spec"]["resources"]["requests"]["storage"].clone();
-                put(claim, "/spec/volumeName", volume);
-                put(claim, "/status/phase", "Bound");
-                put(claim, "/status/capacity/storage", size);
-            };
-            self.world.change(&key, bind).unwrap();
-        }
-    }
-
-    fn provision(&mut self, claim: &Value) -> String {
-        let name = format!("pvc-{}", text(claim, "/metadata/uid"));
-        let origin = text(claim, "/spec/dataSourceRef/name");
-        let origin = self.get(&CLAIM, text(claim, "/metadata/namespace"), origin);
-        let origin = self.get(&VOLUME, "", text(&origin, "/spec/volumeName"));
-        self.world.disks.make(&name, origin.pointer("/spec/csi/volumeHandle").and_then(Value::as_str));
-        let volume = json!({
-            "apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": name},
-            "spec": {
-                "csi": {"driver": "csi.test", "volumeHandle": name}, "storageClassName": "fast",
-                "claimRef": {"namespace": claim["metadata"]["namespace"], "name": claim["metadata"]["name"], "uid": claim["metadata"]["uid"]},
-            },
-        });
-        self.world.create(volume).unwrap();
-        name
     }
 
     /// Runs pods.
