@@ -6,6 +6,7 @@
 
 mod busy;
 mod classes;
+mod conformance;
 mod control_plane;
 mod crashes;
 mod crowd;
@@ -17,10 +18,14 @@ mod machines;
 mod moves;
 mod pods;
 mod power;
+#[path = "../conformance/real.rs"]
+mod real;
 mod references;
 mod residue;
 mod rights;
 mod rivals;
+#[path = "../conformance/runner/mod.rs"]
+mod runner;
 mod scene;
 mod somebody;
 mod stopping;
@@ -36,6 +41,7 @@ use futures::FutureExt;
 use futures::future::LocalBoxFuture;
 use lab::{Lab, Options};
 use libtest_mimic::{Arguments, Conclusion, Failed, Trial};
+use runner::{Book, CHECKS};
 use tokio::runtime::{Handle, Runtime};
 use tokio::sync::{OnceCell, RwLock, watch};
 
@@ -149,21 +155,21 @@ struct Stage {
 }
 
 impl Stage {
-    async fn play(&self, row: &Row) -> Result<(), Failed> {
+    async fn play(&self, alone: bool, act: impl AsyncFnOnce(&Lab) -> Result<()>) -> Result<(), Failed> {
         let mut interrupted = self.interrupted.clone();
         tokio::select! {
-            done = self.run(row) => done,
+            done = self.run(alone, act) => done,
             _ = interrupted.wait_for(|asked| *asked) => Err("interrupted".into()),
         }
     }
 
-    async fn run(&self, row: &Row) -> Result<(), Failed> {
-        let (_alone, _shared) = if row.alone { (Some(self.turn.write().await), None) } else { (None, Some(self.turn.read().await)) };
+    async fn run(&self, alone: bool, act: impl AsyncFnOnce(&Lab) -> Result<()>) -> Result<(), Failed> {
+        let (_alone, _shared) = if alone { (Some(self.turn.write().await), None) } else { (None, Some(self.turn.read().await)) };
         let start = async || Lab::start(Options::default()).await.map_err(|error| format!("{error:#}"));
         let lab = self.lab.get_or_init(start).await.as_ref()?;
-        let done = AssertUnwindSafe((row.run)(lab)).catch_unwind().await;
+        let done = AssertUnwindSafe(act(lab)).catch_unwind().await;
         // The next trial shall find everything, also when this one panicked.
-        let restored = if row.alone { lab.restore().await.context("cannot give back what the trial took away") } else { Ok(()) };
+        let restored = if alone { lab.restore().await.context("cannot give back what the trial took away") } else { Ok(()) };
         let done = done.unwrap_or_else(|panic| resume_unwind(panic));
         done.and(restored).map_err(|error| format!("{error:#}").into())
     }
@@ -181,7 +187,8 @@ fn main() -> Result<ExitCode> {
         std::future::pending::<()>().await;
     });
     let stage = Arc::new(Stage { lab: OnceCell::new(), turn: RwLock::new(()), interrupted });
-    let conclusion = perform(&args, &stage, runtime.handle());
+    let book = Arc::new(conformance::book()?);
+    let conclusion = perform(&args, &stage, &book, runtime.handle());
     let interrupted = *stage.interrupted.borrow();
     if let Some(Ok(lab)) = stage.lab.get() {
         lab.stop();
@@ -192,10 +199,17 @@ fn main() -> Result<ExitCode> {
     Ok(if interrupted { ExitCode::from(INTERRUPTED) } else { conclusion.exit_code() })
 }
 
-fn perform(args: &Arguments, stage: &Arc<Stage>, runtime: &Handle) -> Conclusion {
+fn perform(args: &Arguments, stage: &Arc<Stage>, book: &Arc<Book>, runtime: &Handle) -> Conclusion {
     let trials = TRIALS.iter().map(|row| {
         let (stage, runtime) = (stage.clone(), runtime.clone());
-        Trial::test(row.name, move || runtime.block_on(stage.play(row)))
+        Trial::test(row.name, move || runtime.block_on(stage.play(row.alone, row.run)))
     });
-    libtest_mimic::run(args, trials.collect())
+    let checks = CHECKS.iter().map(|(name, check)| Trial::test(*name, || check().map_err(|error| format!("{error:#}").into())));
+    let cases = (0..book.cases.len()).map(|number| {
+        let (stage, book, runtime) = (stage.clone(), book.clone(), runtime.clone());
+        let case = &book.cases[number];
+        let (title, alone) = (format!("conformance/{}", case.title()), case.alone);
+        Trial::test(title, move || runtime.block_on(stage.play(alone, async |lab| conformance::holds(lab, &book, number).await)))
+    });
+    libtest_mimic::run(args, trials.chain(checks).chain(cases).collect())
 }

@@ -2,7 +2,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "a real control plane goes by the real clock")]
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -110,12 +110,4 @@ fn lines(chunks: impl Stream<Item = Result<Bytes>> + Unpin) -> impl Stream<Item 
             }
         }
     })
-}
-
-/// Where the drivers of a laboratory with this kubeconfig keep their volumes.
-pub fn drivers(kubeconfig: &Path) -> Result<PathBuf> {
-    let laboratory = kubeconfig.parent().and_then(Path::parent).context("no laboratory has this kubeconfig")?;
-    let drivers = laboratory.join("csi");
-    fs::metadata(&drivers).with_context(|| drivers.display().to_string())?;
-    Ok(drivers)
 }

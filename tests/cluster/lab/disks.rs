@@ -13,6 +13,11 @@ use super::Lab;
 const MARKER: u64 = 4096;
 
 impl Lab {
+    /// The folder of all drivers.
+    pub fn drivers(&self) -> PathBuf {
+        self.layout.dir.join("csi")
+    }
+
     /// Where a driver keeps `data/<volume handle>/disk.img` and looks for faults.
     pub fn csi_dir(&self, driver: &str) -> PathBuf {
         self.layout.csi(driver)

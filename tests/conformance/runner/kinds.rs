@@ -4,7 +4,7 @@ use anyhow::{Context, Result, ensure};
 
 /// One resource of the API.
 pub struct Kind {
-    pub kind: &'static str,
+    pub name: &'static str,
     pub plural: &'static str,
     pub api_version: &'static str,
     pub namespaced: bool,
@@ -13,7 +13,7 @@ pub struct Kind {
 macro_rules! kinds {
     ($($api_version:literal { $($kind:ident $plural:ident $namespaced:literal;)* })*) => {
         const KINDS: &[Kind] = &[$($(
-            Kind { kind: stringify!($kind), plural: stringify!($plural), api_version: $api_version, namespaced: $namespaced },
+            Kind { name: stringify!($kind), plural: stringify!($plural), api_version: $api_version, namespaced: $namespaced },
         )*)*];
     };
 }
@@ -90,7 +90,7 @@ kinds! {
 
 /// A kind by its name.
 pub fn named(kind: &str) -> Option<&'static Kind> {
-    KINDS.iter().find(|each| each.kind == kind)
+    KINDS.iter().find(|each| each.name == kind)
 }
 
 /// The path of `plural`, `plural/name` or `plural/name/subresource`. An address that begins with `/` is a path already; of a namespace

@@ -31,7 +31,8 @@ pub async fn play(case: &Case, objects: &Map<String, Value>, backend: &impl Back
     for (number, raw) in (1..).zip(&case.steps) {
         let filled = fill(raw, &stage.saved);
         let done = async { stage.step(&Step::read(&filled)?).await }.await;
-        done.with_context(|| format!("step {number} of {}: {}", case.title(), brief(&filled)))?;
+        let why = case.why.as_ref().map_or(String::new(), |why| format!(" ({why})"));
+        done.with_context(|| format!("step {number} of {}{why}: {}", case.title(), brief(&filled)))?;
     }
     Ok(())
 }
