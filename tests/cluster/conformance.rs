@@ -6,15 +6,15 @@ use anyhow::Result;
 
 use crate::lab::Lab;
 use crate::real::Real;
-use crate::runner::{Book, play};
+use crate::runner::{Book, Case, play};
 
 /// All cases.
 pub fn book() -> Result<Book> {
     Book::open(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance"))
 }
 
-/// Plays one of them.
-pub async fn holds(lab: &Lab, book: &Book, number: usize) -> Result<()> {
+/// Plays one of them, in namespaces whose names begin with this tag.
+pub async fn holds(lab: &Lab, book: &Book, case: &Case, tag: &str) -> Result<()> {
     let real = Real::connect(lab.kubeconfig(), &lab.drivers()).await?;
-    play(&book.cases[number], &book.objects, &real, &format!("case-{number}")).await
+    play(case, &book.objects, &real, tag).await
 }

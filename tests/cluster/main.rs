@@ -205,11 +205,10 @@ fn perform(args: &Arguments, stage: &Arc<Stage>, book: &Arc<Book>, runtime: &Han
         Trial::test(row.name, move || runtime.block_on(stage.play(row.alone, row.run)))
     });
     let checks = CHECKS.iter().map(|(name, check)| Trial::test(*name, || check().map_err(|error| format!("{error:#}").into())));
-    let cases = (0..book.cases.len()).map(|number| {
-        let (stage, book, runtime) = (stage.clone(), book.clone(), runtime.clone());
-        let case = &book.cases[number];
-        let (title, alone) = (format!("conformance/{}", case.title()), case.alone);
-        Trial::test(title, move || runtime.block_on(stage.play(alone, async |lab| conformance::holds(lab, &book, number).await)))
+    let cases = book.cases.iter().enumerate().map(|(number, case)| {
+        let (stage, book, case, runtime) = (stage.clone(), book.clone(), case.clone(), runtime.clone());
+        let (title, tag) = (format!("conformance/{}", case.title()), format!("case-{number}"));
+        Trial::test(title, move || runtime.block_on(stage.play(false, async |lab| conformance::holds(lab, &book, &case, &tag).await)))
     });
     libtest_mimic::run(args, trials.chain(checks).chain(cases).collect())
 }

@@ -13,7 +13,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use futures::{StreamExt, stream};
 use real::Real;
-use runner::{Book, CHECKS, play};
+use runner::{Book, CHECKS, Case, play};
 
 /// As many cases are played at a time.
 const AT_ONCE: usize = 3;
@@ -28,12 +28,7 @@ async fn main() -> Result<ExitCode> {
     let real = Real::connect(&kubeconfig, &laboratory.join("csi")).await?;
     let book = Book::open(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance"))?;
     let wanted: Vec<String> = std::env::args().skip(1).collect();
-    // Those that touch what others use, one by one, are for the tests.
-    let cases = book
-        .cases
-        .iter()
-        .filter(|case| !case.alone || wanted.len() == 1)
-        .filter(|case| wanted.is_empty() || wanted.iter().any(|part| case.title().contains(part)));
+    let cases = book.cases.iter().filter(|case| is_wanted(case, &wanted));
     let run = std::process::id();
     let (book, real) = (&book, &real);
     let played = stream::iter(cases.enumerate()).map(async |(number, case)| {
@@ -53,4 +48,9 @@ async fn main() -> Result<ExitCode> {
     }
     println!("{good} hold, {bad} do not.");
     Ok(if bad == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Without a wish all; else whatever has one of the parts in its title.
+fn is_wanted(case: &Case, parts: &[String]) -> bool {
+    parts.is_empty() || parts.iter().any(|part| case.title().contains(part))
 }

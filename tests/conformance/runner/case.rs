@@ -19,9 +19,6 @@ pub struct Case {
     /// Why anybody should care.
     #[serde(default)]
     pub why: Option<String>,
-    /// Whether it touches what other cases use, too.
-    #[serde(default)]
-    pub alone: bool,
     /// Raw, since names in `${}` are not known yet.
     pub steps: Vec<Value>,
     /// The name of its file.

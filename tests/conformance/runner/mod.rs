@@ -15,7 +15,7 @@ use anyhow::Result;
 use futures::stream::LocalBoxStream;
 use http::{Request, Response};
 
-pub use case::Book;
+pub use case::{Book, Case};
 pub use play::play;
 
 /// The lines of a watch.
