@@ -75,9 +75,9 @@ pub struct Step {
     pub watch: Option<String>,
     /// The next events of a watch: `[TYPE, name or pattern]`.
     pub see: Option<Vec<(String, Value)>>,
-    /// Writes `bytes` at the beginning of a claim's disk, as a guest would.
+    /// Writes `bytes` at the beginning of a claim's disk, as a guest would, once the claim is bound.
     pub write: Option<String>,
-    /// What stands at the beginning of a claim's disk is `bytes`.
+    /// What stands at the beginning of a claim's disk is `bytes`, once the claim is bound.
     pub read: Option<String>,
 
     pub body: Option<Value>,

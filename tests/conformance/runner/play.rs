@@ -70,6 +70,12 @@ impl<B: Backend> Stage<'_, B> {
         let namespace = self.saved["ns"].as_str().context("a name")?.to_owned();
         let place = step.r#in.clone().unwrap_or_else(|| namespace.clone());
         let bytes = step.bytes.clone().unwrap_or_default();
+        if let Some(claim) = step.write.as_ref().or(step.read.as_ref()) {
+            // A DataVolume may be Succeeded a moment before its claim is bound.
+            let bound = json!({"wait": format!("persistentvolumeclaims/{claim}"), "in": place, "until": {"status": {"phase": "Bound"}}});
+            let bound = Step::read(&bound)?;
+            self.ask(&bound, request(&bound, &self.objects, &namespace)?).await?;
+        }
         if let Some(claim) = &step.write {
             return self.backend.write(&place, claim, bytes.as_bytes()).await;
         }
