@@ -23,6 +23,7 @@ pub const SUBJECT: Subject = Subject {
     rules: &[],
     controllers: &[
         Controller { name: "csi-provisioner", watches: &[(&CLAIM, itself), (&STORAGE_CLASS, refused)], reconcile: provision },
+        Controller { name: "csi-storage", watches: &[(&VOLUME, made)], reconcile: stand_by },
         Controller { name: "csi-deleter", watches: &[(&VOLUME, itself)], reconcile: destroy },
         Controller { name: "csi-cloning-protection", watches: &[(&CLAIM, itself), (&CLAIM, origin_of)], reconcile: stop_cloning },
     ],
@@ -89,6 +90,7 @@ fn provision(world: &mut World, key: &Key) -> Option<Duration> {
         Ok(size) => {
             let volume = volume(&claim, &found, &name, &handle, size);
             drop(world.create(volume));
+            world.tell(&claim, &component(&driver), "Normal", "ProvisioningSucceeded", &format!("Successfully provisioned volume {name}"));
             origins::done_with(world, &claim);
             None
         }
@@ -187,6 +189,19 @@ fn volume(claim: &Arc<Value>, class: &Value, name: &str, handle: &str, size: i64
         volume["spec"]["mountOptions"] = options.clone();
     }
     volume
+}
+
+fn made(world: &World, change: &Change) -> Vec<Key> {
+    if change.what == What::Added { itself(world, change) } else { Vec::new() }
+}
+
+/// The storage of a volume that somebody wrote down by hand is there.
+fn stand_by(world: &mut World, key: &Key) -> Option<Duration> {
+    let handle = text(world.store.get(key)?, "/spec/csi/volumeHandle").to_owned();
+    if !handle.is_empty() {
+        world.disks.make(&handle, None);
+    }
+    None
 }
 
 /// Whether some class's driver made this volume, or it is a volume of a driver at all.

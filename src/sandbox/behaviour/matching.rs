@@ -45,22 +45,22 @@ fn has_modes(volume: &Value, claim: &Value) -> bool {
 
 /// The volume that was meant for the claim, or else the smallest free one that will do.
 pub fn best_match(world: &World, claim: &Value, late: bool) -> Option<Key> {
-    let suits = |volume: &Value| {
-        !is_deleting(volume)
-            && Quantity::at(volume, "/spec/capacity/storage") >= wanted(claim)
-            && mode(volume) == mode(claim)
-            && has_modes(volume, claim)
-    };
     let place = place(text(claim, "/metadata/namespace"), text(claim, "/metadata/name"));
-    let meant = world.store.find(&VOLUMES_FOR, &place).find(|(_, volume)| is_for(volume, claim) && suits(volume));
+    let meant = world.store.find(&VOLUMES_FOR, &place).find(|(_, volume)| is_for(volume, claim) && suits(volume, claim));
     if let Some((key, _)) = meant {
         return Some(key.clone());
     }
-    if late { None } else { smallest_free(world, claim, suits) }
+    if late { None } else { smallest_free(world, claim) }
 }
 
-fn smallest_free(world: &World, claim: &Value, suits: impl Fn(&Value) -> bool) -> Option<Key> {
-    let free = world.store.find(&FREE_VOLUMES, class(claim)).filter(|(_, volume)| suits(volume) && text(volume, "/status/phase") == "Available");
+fn suits(volume: &Value, claim: &Value) -> bool {
+    !is_deleting(volume) && Quantity::at(volume, "/spec/capacity/storage") >= wanted(claim) && mode(volume) == mode(claim) && has_modes(volume, claim)
+}
+
+/// The smallest volume that is for nobody and will do, with the fewest access modes.
+pub fn smallest_free(world: &World, claim: &Value) -> Option<Key> {
+    let free = world.store.find(&FREE_VOLUMES, class(claim));
+    let free = free.filter(|(_, volume)| suits(volume, claim) && text(volume, "/status/phase") == "Available");
     let selected = free.filter(|(_, volume)| labels::selected(&claim["spec"]["selector"], &volume["metadata"]["labels"]));
     let modes = |volume: &Value| volume["spec"]["accessModes"].as_array().map_or(0, Vec::len);
     selected.min_by_key(|(_, volume)| (modes(volume), Quantity::at(volume, "/spec/capacity/storage"))).map(|(key, _)| key.clone())

@@ -34,11 +34,13 @@ pub mod namespaces;
 pub mod objects;
 mod origins;
 pub mod ownership;
+pub mod pods;
 pub mod power;
 mod reclaiming;
 mod records;
 pub mod refusals;
 pub mod run_strategies;
+pub mod scheduling;
 #[cfg(test)]
 mod stories;
 pub mod templates;
@@ -81,6 +83,7 @@ pub struct Subject {
 }
 
 /// Rules are asked in this order.
+#[rustfmt::skip]
 const SUBJECTS: &[&Subject] = &[
     &namespaces::SUBJECT,
     &ownership::SUBJECT,
@@ -93,6 +96,8 @@ const SUBJECTS: &[&Subject] = &[
     &instances::SUBJECT,
     &launchers::SUBJECT,
     &virtual_snapshots::SUBJECT,
+    &pods::SUBJECT,
+    &scheduling::SUBJECT,
 ];
 
 /// All rules, in their order.

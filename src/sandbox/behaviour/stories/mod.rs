@@ -4,6 +4,7 @@
 mod asking;
 mod binding;
 mod copying;
+mod running;
 
 use std::sync::Arc;
 use std::time::Duration;
