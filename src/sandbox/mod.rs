@@ -7,6 +7,7 @@ pub mod api;
 pub mod behaviour;
 pub mod catalog;
 pub mod disks;
+pub mod fault;
 pub mod index;
 pub mod names;
 pub mod quantity;

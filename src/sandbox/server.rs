@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
@@ -19,6 +20,7 @@ use tokio::sync::{Notify, watch};
 
 use super::api::watch::Watch;
 use super::api::{self, Call, Reply, path};
+use super::fault::{Misfortune, What};
 use super::time::Time;
 use super::world::World;
 use super::write::User;
@@ -43,13 +45,20 @@ struct Shared {
     version: watch::Sender<u64>,
     /// Wakes the cluster's own life after a request.
     stir: Notify,
+    misfortune: Misfortune,
 }
 
 impl Sandbox {
     /// An empty cluster whose story follows from the seed. It lives as long as somebody awaits [`Sandbox::live`].
     pub fn new(seed: u64, time: Arc<dyn Time>) -> Self {
         let world = World::new(seed, time.now());
-        Self(Arc::new(Shared { world: Mutex::new(world), time, version: watch::Sender::default(), stir: Notify::new() }))
+        Self(Arc::new(Shared {
+            world: Mutex::new(world),
+            time,
+            version: watch::Sender::default(),
+            stir: Notify::new(),
+            misfortune: Misfortune::default(),
+        }))
     }
 
     /// Looks at the cluster from inside, or changes it: everybody is told of what changed.
@@ -58,6 +67,11 @@ impl Sandbox {
         let seen = look(&mut world);
         self.0.tell(&world);
         seen
+    }
+
+    /// What goes wrong with requests, and which there were.
+    pub fn misfortune(&self) -> &Misfortune {
+        &self.0.misfortune
     }
 
     /// The cluster's own life: does what is due, for ever.
@@ -79,24 +93,20 @@ impl Sandbox {
         }
     }
 
-    async fn answer<B>(self, request: Request<B>) -> Response<Body>
+    async fn answer<B>(self, request: Request<B>) -> io::Result<Response<Body>>
     where
         B: http_body::Body<Data = Bytes> + Send + 'static,
     {
-        let (head, body) = request.into_parts();
-        let Ok(body) = body.collect().await.map(http_body_util::Collected::to_bytes) else { return plain(400, "the body broke off") };
-        let header = |name| head.headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).unwrap_or_default().to_owned();
-        let media = header(CONTENT_TYPE).split(';').next().unwrap_or_default().trim().to_owned();
-        let admin = User { name: "sandbox-admin".to_owned(), groups: vec!["system:masters".to_owned(), "system:authenticated".to_owned()] };
-        let call = Call {
-            method: head.method,
-            path: head.uri.path().to_owned(),
-            query: path::query(head.uri.query().unwrap_or_default()),
-            user: api::sender(&head.headers, &admin),
-            accept: header(ACCEPT),
-            content_type: media,
-            body: body.to_vec(),
-        };
+        let Some(call) = taken_apart(request).await else { return Err(io::ErrorKind::ConnectionReset.into()) };
+        let what = self.0.misfortune.meets(api::seen(&call));
+        match &what {
+            Some(What::Refuse(status)) => return Ok(once(status.code(), &status.0, &[])),
+            Some(What::LoseRequest) => return Err(io::ErrorKind::ConnectionReset.into()),
+            Some(What::Delay(time)) => self.0.time.sleep(*time).await,
+            Some(What::CrashBefore) => return self.crash().await,
+            Some(What::CutWatches) => self.0.misfortune.cuts.send_modify(|cuts| *cuts += 1),
+            Some(What::LoseReply | What::CrashAfter) | None => {}
+        }
         let reply = {
             let mut world = self.0.lock();
             world.advance(self.0.time.now());
@@ -104,18 +114,27 @@ impl Sandbox {
             self.0.tell(&world);
             reply
         };
-        match reply {
-            Reply::Once { code, body, warnings } => once(code, &body, &warnings),
-            Reply::Stream(watch) => self.stream(*watch, &call.query),
+        match (what, reply) {
+            (Some(What::LoseReply), _) => Err(io::ErrorKind::ConnectionReset.into()),
+            (Some(What::CrashAfter), _) => self.crash().await,
+            (_, Reply::Once { code, body, warnings }) => Ok(once(code, &body, &warnings)),
+            (_, Reply::Stream(watch)) => Ok(self.stream(*watch, &call.query)),
         }
+    }
+
+    /// Whoever runs the sender is told to let it die; it hears nothing.
+    async fn crash<T>(self) -> T {
+        self.0.misfortune.crashes.send_modify(|crashes| *crashes += 1);
+        std::future::pending().await
     }
 
     fn stream(self, watch: Watch, query: &path::Query) -> Response<Body> {
         let limit = query.get("timeoutSeconds").and_then(|seconds| seconds.parse().ok()).map_or(WATCH, Duration::from_secs);
         let end = self.0.time.now() + limit;
-        let heard = self.0.version.subscribe();
-        let lines = stream::unfold(Some((self, watch, heard)), move |state| async move {
-            let (sandbox, mut watch, mut heard) = state?;
+        let (heard, mut cut) = (self.0.version.subscribe(), self.0.misfortune.cuts.subscribe());
+        cut.mark_unchanged();
+        let lines = stream::unfold(Some((self, watch, heard, cut)), move |state| async move {
+            let (sandbox, mut watch, mut heard, mut cut) = state?;
             loop {
                 heard.borrow_and_update();
                 let lines = watch.lines(&sandbox.0.lock());
@@ -123,16 +142,17 @@ impl Sandbox {
                 let frame = |text: String| Ok(Frame::data(Bytes::from(text)));
                 match lines {
                     None => return None,
-                    Some(lines) if !lines.is_empty() => return Some((frame(lines.concat()), Some((sandbox, watch, heard)))),
+                    Some(lines) if !lines.is_empty() => return Some((frame(lines.concat()), Some((sandbox, watch, heard, cut)))),
                     Some(_) if rest.is_zero() => return None,
                     Some(_) => {}
                 }
                 let pause = rest.checked_sub(FAREWELL).filter(|pause| !pause.is_zero()).map_or(rest, |pause| pause.min(BOOKMARK));
                 tokio::select! {
                     _ = heard.changed() => {}
+                    _ = cut.changed() => return None,
                     () = sandbox.0.time.sleep(pause) => {
                         if let Some(line) = watch.mark().filter(|_| sandbox.0.time.now() < end) {
-                            return Some((frame(line), Some((sandbox, watch, heard))));
+                            return Some((frame(line), Some((sandbox, watch, heard, cut))));
                         }
                     }
                 }
@@ -162,16 +182,16 @@ where
     B::Error: Send,
 {
     type Response = Response<Body>;
-    type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+    type Error = io::Error;
+    type Future = Pin<Box<dyn Future<Output = io::Result<Self::Response>> + Send>>;
 
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let sandbox = self.clone();
-        Box::pin(async move { Ok(sandbox.answer(request).await) })
+        Box::pin(sandbox.answer(request))
     }
 }
 
@@ -192,8 +212,21 @@ fn once(code: u16, body: &Value, warnings: &[String]) -> Response<Body> {
     response
 }
 
-fn plain(code: u16, text: &str) -> Response<Body> {
-    once(code, &text.into(), &[])
+/// A request with its whole body; `None` when that broke off.
+async fn taken_apart<B: http_body::Body<Data = Bytes>>(request: Request<B>) -> Option<Call> {
+    let (head, body) = request.into_parts();
+    let body = body.collect().await.ok()?.to_bytes();
+    let header = |name| head.headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).unwrap_or_default().to_owned();
+    let admin = User { name: "sandbox-admin".to_owned(), groups: vec!["system:masters".to_owned(), "system:authenticated".to_owned()] };
+    Some(Call {
+        path: head.uri.path().to_owned(),
+        query: path::query(head.uri.query().unwrap_or_default()),
+        user: api::sender(&head.headers, &admin),
+        accept: header(ACCEPT),
+        content_type: header(CONTENT_TYPE).split(';').next().unwrap_or_default().trim().to_owned(),
+        body: body.to_vec(),
+        method: head.method,
+    })
 }
 
 #[cfg(test)]

@@ -19,7 +19,9 @@ use self::form::Form;
 use self::path::{Query, Target};
 use self::watch::Watch;
 use super::access;
-use super::catalog::Res;
+use super::behaviour::power;
+use super::catalog::{Res, VM, VMI};
+use super::fault::Seen;
 use super::status::Status;
 use super::store::Key;
 use super::world::World;
@@ -57,6 +59,12 @@ fn found(body: Value) -> Reply {
     Reply::Once { code: 200, body, warnings: Vec::new() }
 }
 
+/// A request as those see it who let some go wrong.
+pub fn seen(call: &Call) -> Seen {
+    let wish = path::target(&call.path).map(|target| path::wish(&call.method, &target, &call.query)).unwrap_or_default();
+    Seen::of(&wish, call.query.contains_key("dryRun"))
+}
+
 /// Answers a request.
 pub fn answer(world: &mut World, call: &Call) -> Reply {
     answered(world, call).unwrap_or_else(Reply::from)
@@ -71,7 +79,17 @@ fn answered(world: &mut World, call: &Call) -> Result<Reply, Status> {
             Ok(Reply::Once { code: 201, body, warnings: Vec::new() })
         }
         Target::Path(path) => discovery::answer(&path, &call.accept).map(found),
-        Target::Power { .. } => Err(Status::no_such_path()),
+        Target::Power { plural, namespace, name, action } => {
+            let on_instance = plural == VMI.plural;
+            if access::allowed(world, &call.user, &wish).is_none() {
+                return Err(Status::forbidden(if on_instance { &VMI } else { &VM }, &name, &access::refusal(&call.user, &wish)));
+            }
+            if call.method != Method::PUT {
+                return Err(Status::no_such_path());
+            }
+            power::request(world, &call.user, &namespace, &name, &action, on_instance, &options(&call.body)?)?;
+            Ok(Reply::Once { code: 202, body: Value::String(String::new()), warnings: Vec::new() })
+        }
         Target::Objects { resource, namespace, name, subresource } => {
             if access::allowed(world, &call.user, &wish).is_none() {
                 return Err(Status::forbidden(resource, &name, &access::refusal(&call.user, &wish)));

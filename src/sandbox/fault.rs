@@ -1,0 +1,152 @@
+//! Misfortune: rules for which requests go wrong, and how.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::access::Wish;
+use super::status::Status;
+
+/// What happens to a request.
+#[derive(Clone, Debug, PartialEq)]
+pub enum What {
+    /// It is refused with these words, and not done.
+    Refuse(Status),
+    /// It is answered later.
+    Delay(Duration),
+    /// The connection breaks before it is done.
+    LoseRequest,
+    /// It is done, and the connection breaks.
+    LoseReply,
+    /// It is not done and never answered: its sender dies while it waits.
+    CrashBefore,
+    /// It is done and never answered: its sender dies while it waits.
+    CrashAfter,
+    /// All watches that run are cut; the request itself is done.
+    CutWatches,
+}
+
+/// Which requests go wrong: the first `times` ones after `skip` of those that fit.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fault {
+    /// As access rules name it: `get`, `patch`; empty for all.
+    pub verb: &'static str,
+    /// Whether only requests that change something fit.
+    pub writes: bool,
+    /// The plural; empty for all.
+    pub plural: &'static str,
+    /// Empty for all.
+    pub name: String,
+    pub skip: usize,
+    pub times: usize,
+    pub what: What,
+}
+
+impl Fault {
+    /// Whatever happens to the request of this number among all that fit nothing in particular.
+    pub fn of_all(skip: usize, what: What) -> Self {
+        Self { verb: "", writes: false, plural: "", name: String::new(), skip, times: 1, what }
+    }
+
+    /// As [`Fault::of_all`], counting requests that change something.
+    pub fn of_writes(skip: usize, what: What) -> Self {
+        Self { writes: true, ..Self::of_all(skip, what) }
+    }
+
+    fn fits(&self, request: &Seen) -> bool {
+        let is = |wanted: &str, seen: &str| wanted.is_empty() || wanted == seen;
+        (!self.writes || request.writes) && is(self.verb, &request.verb) && is(self.plural, &request.plural) && is(&self.name, &request.name)
+    }
+}
+
+/// A request as rules see it, and as the log keeps it.
+#[derive(Clone, Debug, Eq, PartialEq, Hash)]
+pub struct Seen {
+    pub verb: String,
+    pub plural: String,
+    pub namespace: String,
+    pub name: String,
+    /// Whether it changes something: no question, and no dry run.
+    pub writes: bool,
+}
+
+impl Seen {
+    pub fn of(wish: &Wish, dry_run: bool) -> Self {
+        let asks = matches!(wish.verb.as_str(), "get" | "list" | "watch" | "") || !wish.path.is_empty();
+        Self {
+            verb: wish.verb.clone(),
+            plural: wish.resource.clone(),
+            namespace: wish.namespace.clone(),
+            name: wish.name.clone(),
+            writes: !asks && !dry_run,
+        }
+    }
+}
+
+/// The rules that are in force, what has been asked, and signs to those who run.
+#[derive(Default)]
+pub struct Misfortune {
+    rules: Mutex<Vec<(Fault, usize)>>,
+    log: Mutex<Vec<Seen>>,
+    /// Grows when a sender is to die.
+    pub crashes: watch::Sender<u64>,
+    /// Grows when all watches are to be cut.
+    pub cuts: watch::Sender<u64>,
+}
+
+impl Misfortune {
+    pub fn add(&self, fault: Fault) {
+        lock(&self.rules).push((fault, 0));
+    }
+
+    /// Nothing goes wrong any more, and nothing has been asked.
+    pub fn clear(&self) {
+        lock(&self.rules).clear();
+        lock(&self.log).clear();
+    }
+
+    /// What has been asked, in order.
+    pub fn log(&self) -> Vec<Seen> {
+        lock(&self.log).clone()
+    }
+
+    /// Notes a request and says what happens to it.
+    pub fn meets(&self, request: Seen) -> Option<What> {
+        let mut found = None;
+        for (fault, seen) in lock(&self.rules).iter_mut().filter(|(fault, _)| fault.fits(&request)) {
+            *seen += 1;
+            if *seen > fault.skip && *seen <= fault.skip + fault.times && found.is_none() {
+                found = Some(fault.what.clone());
+            }
+        }
+        lock(&self.log).push(request);
+        found
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_skips_then_strikes_so_many_times() {
+        let misfortune = Misfortune::default();
+        misfortune.add(Fault { plural: "pods", ..Fault { times: 2, ..Fault::of_writes(1, What::LoseReply) } });
+        let ask = |verb: &str, plural: &str| {
+            let wish = Wish { verb: verb.to_owned(), resource: plural.to_owned(), ..Wish::default() };
+            misfortune.meets(Seen::of(&wish, false)).is_some()
+        };
+        assert_eq!(
+            [ask("create", "pods"), ask("get", "pods"), ask("patch", "pods"), ask("patch", "secrets"), ask("delete", "pods"), ask("delete", "pods")],
+            [false, false, true, false, true, false]
+        );
+        assert_eq!(misfortune.log().len(), 6);
+        misfortune.clear();
+        assert!(!ask("patch", "pods"));
+    }
+}
