@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 /// What there is, by the handle of the volume or snapshot.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Disks {
     /// Most volumes are empty, and a content is a mark or two: what a test wrote, not gigabytes.
     contents: BTreeMap<String, Vec<u8>>,

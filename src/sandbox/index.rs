@@ -68,7 +68,7 @@ pub fn place(namespace: &str, name: &str) -> String {
 }
 
 /// What is found under which words.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Indexes(BTreeMap<&'static str, BTreeMap<String, BTreeSet<Key>>>);
 
 impl Indexes {

@@ -52,6 +52,11 @@ impl Sandbox {
     /// An empty cluster whose story follows from the seed. It lives as long as somebody awaits [`Sandbox::live`].
     pub fn new(seed: u64, time: Arc<dyn Time>) -> Self {
         let world = World::new(seed, time.now());
+        Self::of(world, time)
+    }
+
+    /// A cluster that goes on from what somebody kept of another.
+    pub fn of(world: World, time: Arc<dyn Time>) -> Self {
         Self(Arc::new(Shared {
             world: Mutex::new(world),
             time,

@@ -77,7 +77,7 @@ pub struct Change {
 }
 
 /// All objects of the cluster.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Store {
     objects: BTreeMap<Key, Arc<Value>>,
     indexes: Indexes,

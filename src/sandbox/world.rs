@@ -19,6 +19,7 @@ use super::write::{self, Attempt, Deletion, User};
 const HEARING: Duration = Duration::from_millis(2);
 
 /// Everything there is. One at a time changes it, so what happens is a sequence, and the same one from the same seed.
+#[derive(Clone)]
 pub struct World {
     pub store: Store,
     /// What is written on the volumes.

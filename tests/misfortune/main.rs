@@ -2,10 +2,18 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::large_futures)]
 
+mod ending;
 mod stage;
 
-use stage::{Stage, play};
-use vmmove::sandbox::catalog::{CLAIM, VM};
+use std::time::Duration;
+
+use ending::{differences, ending};
+use serde_json::Value;
+use stage::{Stage, play, play_from};
+use vmmove::sandbox::catalog::{CLAIM, VM, VMI};
+use vmmove::sandbox::fault::{Fault, What};
+use vmmove::sandbox::store::{What as Happened, text};
+use vmmove::sandbox::world::World;
 
 /// A running machine with two disks of its own.
 const MACHINE: &str = "
@@ -60,4 +68,116 @@ fn a_running_machine_moves_by_each_strategy_and_leaves_nothing_after_cleanup() {
             assert!(stage.get(&VM, "shop", "db-1").is_none() && stage.get(&CLAIM, "shop", "data").is_none());
         });
     }
+}
+
+/// A move that is tried again and again, each time from the same moment.
+struct Tale {
+    line: String,
+    begin: World,
+    /// How everything is before the move, and after an undisturbed one.
+    before: Value,
+    after: Value,
+    /// How many requests an undisturbed move makes, and how many of them change something.
+    requests: usize,
+    writes: usize,
+}
+
+/// Time for everything to come to rest.
+const REST: Duration = Duration::from_secs(30);
+
+impl Tale {
+    fn of(flags: &str) -> Self {
+        let line = format!("run db-1 -n shop --to prod {flags} --yes");
+        let (begin, before) = play(async |stage| {
+            running(&stage).await;
+            stage.pass(REST).await;
+            (stage.sandbox.with(|world| world.clone()), ending(&stage))
+        });
+        let (after, requests, writes) = play_from(&begin, async |stage| {
+            stage.does(&line).await;
+            let log = stage.sandbox.misfortune().log();
+            stage.pass(REST).await;
+            (ending(&stage), log.len(), log.iter().filter(|request| request.writes).count())
+        });
+        Self { line, begin, before, after, requests, writes }
+    }
+
+    /// Tries the move once with this misfortune; what went wrong.
+    fn once(&self, fault: &Fault, goes_back: bool) -> Vec<String> {
+        play_from(&self.begin, async |stage| {
+            let mut wrong = Vec::new();
+            let since = stage.sandbox.with(|world| world.store.version());
+            stage.sandbox.misfortune().add(fault.clone());
+            let seen = stage.may_die_at(&self.line).await;
+            stage.sandbox.misfortune().clear();
+            let died = seen.is_none();
+            if let Some(seen) = seen.filter(|seen| seen.code != 0) {
+                wrong.push(format!("ended with {}: {}", seen.code, seen.stderr));
+            }
+            if died || goes_back {
+                stage.pass(REST).await;
+                let line = match stage.ledger("shop") {
+                    Some(name) if goes_back => format!("rollback {name} -n shop --yes --take-over --discard-target-writes"),
+                    Some(name) => format!("resume {name} -n shop --yes --take-over"),
+                    None if goes_back => String::new(),
+                    None => self.line.clone(),
+                };
+                if !line.is_empty() {
+                    let seen = stage.types(&line).await;
+                    if seen.code != 0 {
+                        wrong.push(format!("{line} ended with {}: {}", seen.code, seen.stderr));
+                    }
+                }
+            }
+            stage.pass(REST).await;
+            wrong.extend(differences(if goes_back { &self.before } else { &self.after }, &ending(&stage)));
+            wrong.extend(both_running(&stage, since));
+            wrong
+        })
+    }
+
+    /// Tries it with a misfortune at each of so many points; says what went wrong where.
+    fn at_each(&self, points: usize, fault: impl Fn(usize) -> Fault, goes_back: bool) -> Vec<String> {
+        let tried = (0..points).map(|point| (point, self.once(&fault(point), goes_back)));
+        tried.filter(|(_, wrong)| !wrong.is_empty()).map(|(point, wrong)| format!("{} at {point}: {}", self.line, wrong.join("\n    "))).collect()
+    }
+}
+
+/// The moments at which a guest could have run at both ends.
+fn both_running(stage: &Stage, since: u64) -> Option<String> {
+    stage.sandbox.with(|world| {
+        let mut up: std::collections::BTreeSet<String> = world.store.list_at(since, &VMI, None).ok()?.into_keys().map(|key| key.namespace).collect();
+        for change in world.store.since(since).ok()?.filter(|change| change.key.resource == &VMI) {
+            let is_over = matches!(text(&change.object, "/status/phase"), "Succeeded" | "Failed");
+            if change.what == Happened::Deleted || is_over {
+                up.remove(&change.key.namespace);
+            } else {
+                up.insert(change.key.namespace.clone());
+            }
+            if up.len() > 1 {
+                return Some(format!("at version {} a guest is up at both ends", change.version));
+            }
+        }
+        None
+    })
+}
+
+const STRATEGIES: [&str; 2] = ["", "--volumes move"];
+
+fn tell(wrong: Vec<String>) {
+    assert!(wrong.is_empty(), "{} went wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn a_mover_that_dies_after_any_request_is_followed_by_one_that_ends_the_move() {
+    tell(
+        STRATEGIES
+            .iter()
+            .flat_map(|flags| {
+                let tale = Tale::of(flags);
+                println!("{}: {} requests, {} writes", tale.line, tale.requests, tale.writes);
+                tale.at_each(tale.writes, |point| Fault::of_writes(point, What::CrashAfter), false)
+            })
+            .collect(),
+    );
 }

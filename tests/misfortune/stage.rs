@@ -16,6 +16,7 @@ use vmmove::sandbox::scenario;
 use vmmove::sandbox::server::Sandbox;
 use vmmove::sandbox::store::{Key, text};
 use vmmove::sandbox::time::{Scaled, Time};
+use vmmove::sandbox::world::World;
 use vmmove::verbs::Context;
 
 /// When every story begins.
@@ -25,6 +26,7 @@ const BEGIN: Timestamp = Timestamp::constant(1_767_225_600, 0);
 pub struct Stage {
     pub sandbox: Sandbox,
     time: Scaled,
+    begun: Timestamp,
     rng: Arc<Numbers>,
 }
 
@@ -87,16 +89,23 @@ impl Write for Page {
     }
 }
 
-/// Plays a story on a runtime of its own.
-pub fn play<F: Future<Output = ()>>(story: impl FnOnce(Stage) -> F) {
+/// Plays a story from the beginning, on a runtime of its own.
+pub fn play<T, F: Future<Output = T>>(story: impl FnOnce(Stage) -> F) -> T {
+    let mut world = World::new(1, BEGIN);
+    scenario::begin(&mut world).unwrap();
+    play_from(&world, story)
+}
+
+/// Plays a story that begins where another had come to.
+pub fn play_from<T, F: Future<Output = T>>(world: &World, story: impl FnOnce(Stage) -> F) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     runtime.block_on(async {
-        let time = Scaled::new(BEGIN, 1);
-        let sandbox = Sandbox::new(1, Arc::new(time));
-        sandbox.with(scenario::begin).unwrap();
+        let begun = world.now();
+        let time = Scaled::new(begun, 1);
+        let sandbox = Sandbox::of(world.clone(), Arc::new(time));
         tokio::spawn(sandbox.clone().live());
-        story(Stage { sandbox, time, rng: Arc::new(Numbers(Mutex::new(1))) }).await;
-    });
+        story(Stage { sandbox, time, begun, rng: Arc::new(Numbers(Mutex::new(1))) }).await
+    })
 }
 
 impl Stage {
@@ -186,7 +195,7 @@ impl Stage {
             Err(code) => code,
             Ok(cli) => {
                 let sandbox = self.sandbox.clone();
-                let clock = Arc::new(Shown { time: self.time, begun: BEGIN });
+                let clock = Arc::new(Shown { time: self.time, begun: self.begun });
                 let timing = clock.clone();
                 let mut cx = Context {
                     connection: cli.connection.clone(),
@@ -205,6 +214,30 @@ impl Stage {
             }
         };
         Seen { code: code.0, stdout: stdout.text(), stderr: stderr.text() }
+    }
+
+    /// As [`Stage::types`], by a process that may die on the way; then nothing is seen of it.
+    pub async fn may_die_at(&self, line: &str) -> Option<Seen> {
+        let mut crashes = self.sandbox.misfortune().crashes.subscribe();
+        crashes.mark_unchanged();
+        tokio::select! {
+            biased;
+            _ = crashes.changed() => None,
+            seen = self.types(line) => Some(seen),
+        }
+    }
+
+    /// Lets time pass.
+    pub async fn pass(&self, time: Duration) {
+        self.time.sleep(time).await;
+    }
+
+    /// The name of the move whose ledger is in a namespace.
+    pub fn ledger(&self, namespace: &str) -> Option<String> {
+        self.sandbox.with(|world| {
+            let maps = world.list(&catalog::CONFIG_MAP, Some(namespace));
+            maps.iter().find_map(|map| map.pointer("/metadata/labels/vmmove.io~1move").and_then(Value::as_str).map(str::to_owned))
+        })
     }
 
     /// As [`Stage::types`], for a command that has to succeed.
