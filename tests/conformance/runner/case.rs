@@ -39,7 +39,7 @@ impl Case {
 
     /// Each step has one verb, known keys and names that an earlier one saved.
     fn check(&self) -> Result<()> {
-        let mut known: Vec<String> = ["ns", "other"].map(String::from).into();
+        let mut known: Vec<String> = ["ns", "other", "mebibyte"].map(String::from).into();
         for (number, step) in (1..).zip(&self.steps) {
             let at = || format!("{}, step {number}", self.title());
             let unknown = words::names(step).into_iter().find(|name| !known.contains(name));
@@ -83,6 +83,8 @@ pub struct Step {
     pub body: Option<Value>,
     /// A body that is no JSON.
     pub text: Option<String>,
+    /// A body that is no text.
+    pub base64: Option<String>,
     pub json: Option<Value>,
     pub merge: Option<Value>,
     pub query: Map<String, Value>,

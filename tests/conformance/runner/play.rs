@@ -22,7 +22,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// Plays a case in namespaces of its own, whose names begin with a tag that nobody else has.
 pub async fn play(case: &Case, objects: &Map<String, Value>, backend: &impl Backend, tag: &str) -> Result<()> {
-    let saved = Saved::from([("ns".into(), tag.into()), ("other".into(), format!("{tag}-other").into())]);
+    let mut saved = Saved::from([("ns".into(), tag.into()), ("other".into(), format!("{tag}-other").into())]);
+    saved.insert("mebibyte".into(), "x".repeat(1 << 20).into());
     let objects = objects.iter().map(|(name, object)| (name.clone(), fill(object, &saved))).collect();
     let mut stage = Stage { backend, objects, saved, watches: BTreeMap::new() };
     for name in ["ns", "other"].into_iter().filter(|name| *name == "ns" || case.mentions(name)) {

@@ -3,6 +3,7 @@
 use std::fmt::{self, Display, Formatter};
 
 use anyhow::{Context, Result, ensure};
+use base64::{Engine, engine::general_purpose::STANDARD};
 use http::header::{ACCEPT, CONTENT_TYPE, WARNING};
 use http::{Method, Request, Response};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -31,7 +32,8 @@ pub fn request(step: &Step, objects: &Map<String, Value>, namespace: &str) -> Re
     };
     let accept = step.accept.as_deref().unwrap_or("*/*");
     let mut request = Request::builder().method(method).uri(path + &query(step)).header(ACCEPT, accept);
-    let bytes = step.text.clone().map(String::into_bytes).or_else(|| Some(body?.to_string().into_bytes()));
+    let binary = step.base64.as_ref().map(|text| STANDARD.decode(text)).transpose()?;
+    let bytes = binary.or_else(|| step.text.clone().map(String::into_bytes)).or_else(|| Some(body?.to_string().into_bytes()));
     if bytes.is_some() && !step.headers.keys().any(|name| name.eq_ignore_ascii_case("content-type")) {
         request = request.header(CONTENT_TYPE, content);
     }

@@ -46,8 +46,8 @@ pub fn fill(value: &Value, saved: &Saved) -> Value {
 
 fn replaced(text: &str, saved: &Saved) -> String {
     saved.iter().fold(text.to_owned(), |text, (name, value)| {
-        let plain = value.as_str().map_or_else(|| value.to_string(), String::from);
-        text.replace(&format!("${{{name}}}"), &plain)
+        let name = format!("${{{name}}}");
+        if text.contains(&name) { text.replace(&name, &value.as_str().map_or_else(|| value.to_string(), String::from)) } else { text }
     })
 }
 
