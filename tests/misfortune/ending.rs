@@ -13,7 +13,8 @@ const KINDS: [Res; 6] = [&VM, &DATA_VOLUME, &CLAIM, &SECRET, &CONFIG_MAP, &SERVI
 /// Set by whoever came first, or not at all.
 const BY_CHANCE: [&str; 3] = ["vmmove.io/touch", "volume.kubernetes.io/storage-provisioner", "volume.beta.kubernetes.io/storage-provisioner"];
 
-/// All that a move could make or change, with the bytes of every disk. Identities stand for whose they are; times and versions are left out.
+/// All that a move could make or change, with the bytes of every disk. Identities stand for whose they are; times, versions and the finalizers of
+/// controllers are left out.
 pub fn ending(stage: &Stage) -> Value {
     stage.sandbox.with(|world| {
         let (mut all, mut names) = (json!({}), BTreeMap::new());
@@ -57,7 +58,7 @@ fn plain(object: &Value) -> Value {
     };
     let status = object["status"]["printableStatus"].as_str().or_else(|| object["status"]["phase"].as_str());
     json!({
-        "labels": marks("labels"), "annotations": marks("annotations"), "owners": metadata["ownerReferences"], "finalizers": metadata["finalizers"],
+        "labels": marks("labels"), "annotations": marks("annotations"), "owners": metadata["ownerReferences"],
         "spec": object["spec"], "data": object["data"], "status": status, "deleting": metadata.get("deletionTimestamp").is_some(),
     })
 }

@@ -1,6 +1,7 @@
 //! Whole moves on the sandbox, in virtual time: first undisturbed, then with misfortune at every point.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::large_futures)]
+#![allow(clippy::print_stdout, reason = "it says how many moves were tried")]
 
 mod ending;
 mod stage;
@@ -12,6 +13,7 @@ use serde_json::Value;
 use stage::{Stage, play, play_from};
 use vmmove::sandbox::catalog::{CLAIM, VM, VMI};
 use vmmove::sandbox::fault::{Fault, What};
+use vmmove::sandbox::status::Status;
 use vmmove::sandbox::store::{What as Happened, text};
 use vmmove::sandbox::world::World;
 
@@ -117,7 +119,7 @@ impl Tale {
             if died || goes_back {
                 stage.pass(REST).await;
                 let line = match stage.ledger("shop") {
-                    Some(name) if goes_back => format!("rollback {name} -n shop --yes --take-over --discard-target-writes"),
+                    Some(name) if goes_back => format!("rollback {name} -n shop --yes --discard-target-writes"),
                     Some(name) => format!("resume {name} -n shop --yes --take-over"),
                     None if goes_back => String::new(),
                     None => self.line.clone(),
@@ -164,20 +166,41 @@ fn both_running(stage: &Stage, since: u64) -> Option<String> {
 
 const STRATEGIES: [&str; 2] = ["", "--volumes move"];
 
-fn tell(wrong: Vec<String>) {
-    assert!(wrong.is_empty(), "{} went wrong:\n{}", wrong.len(), wrong.join("\n"));
+/// Tries each strategy with a misfortune at each write, or at each request when everything is to be tried (`VMMOVE_EXHAUSTIVE=1`).
+fn everywhere(what: &What, goes_back: bool) {
+    let all = std::env::var_os("VMMOVE_EXHAUSTIVE").is_some();
+    let (mut tried, mut wrong) = (0, Vec::new());
+    for flags in STRATEGIES {
+        let tale = Tale::of(flags);
+        let (points, fault): (usize, fn(usize, What) -> Fault) = if all { (tale.requests, Fault::of_all) } else { (tale.writes, Fault::of_writes) };
+        wrong.extend(tale.at_each(points, |point| fault(point, what.clone()), goes_back));
+        tried += points;
+    }
+    println!("{what:?}: {tried} moves, {} went wrong", wrong.len());
+    assert!(wrong.is_empty(), "{} of {tried} went wrong:\n{}", wrong.len(), wrong.join("\n"));
 }
 
 #[test]
-fn a_mover_that_dies_after_any_request_is_followed_by_one_that_ends_the_move() {
-    tell(
-        STRATEGIES
-            .iter()
-            .flat_map(|flags| {
-                let tale = Tale::of(flags);
-                println!("{}: {} requests, {} writes", tale.line, tale.requests, tale.writes);
-                tale.at_each(tale.writes, |point| Fault::of_writes(point, What::CrashAfter), false)
-            })
-            .collect(),
-    );
+fn a_mover_that_dies_is_followed_by_one_that_ends_the_move() {
+    everywhere(&What::CrashAfter, false);
+}
+
+#[test]
+fn a_mover_that_dies_is_followed_by_one_that_puts_everything_back() {
+    everywhere(&What::CrashAfter, true);
+}
+
+#[test]
+fn an_answer_that_is_lost_changes_nothing() {
+    everywhere(&What::LoseReply, false);
+}
+
+#[test]
+fn a_server_that_cannot_serve_for_a_moment_changes_nothing() {
+    everywhere(&What::Refuse(Status::new(503, "ServiceUnavailable", "the server is currently unable to handle the request")), false);
+}
+
+#[test]
+fn watches_that_break_change_nothing() {
+    everywhere(&What::CutWatches, false);
 }
