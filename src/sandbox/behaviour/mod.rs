@@ -20,12 +20,14 @@ mod cluster_for_tests;
 mod csi;
 mod differences;
 pub mod drivers;
+mod expansion;
 pub mod guests;
 pub mod instance_rules;
 pub mod instances;
 pub mod instancetypes;
 pub mod labels;
 pub mod launchers;
+mod limits;
 pub mod machine_rules;
 pub mod machine_status;
 pub mod machines;
@@ -36,11 +38,14 @@ mod origins;
 pub mod ownership;
 pub mod pods;
 pub mod power;
+mod quota;
 mod reclaiming;
 mod records;
 pub mod refusals;
 pub mod run_strategies;
 pub mod scheduling;
+mod snapshots;
+mod snapshotting;
 #[cfg(test)]
 mod stories;
 pub mod templates;
@@ -98,6 +103,12 @@ const SUBJECTS: &[&Subject] = &[
     &virtual_snapshots::SUBJECT,
     &pods::SUBJECT,
     &scheduling::SUBJECT,
+    &snapshots::SUBJECT,
+    &snapshotting::SUBJECT,
+    &expansion::SUBJECT,
+    &limits::SUBJECT,
+    // After everything that fills in or refuses.
+    &quota::SUBJECT,
 ];
 
 /// All rules, in their order.

@@ -104,7 +104,8 @@ fn tolerate(spec: &mut Value) {
     }
 }
 
-fn quality(spec: &Value) -> &'static str {
+/// The class of service that a pod is of.
+pub fn quality(spec: &Value) -> &'static str {
     let containers: Vec<&Value> = spec["containers"].as_array().into_iter().flatten().collect();
     let resources = |container: &Value, list: &str| container["resources"].get(list).cloned().unwrap_or(Value::Null);
     let sure = |container: &&Value| {

@@ -4,6 +4,7 @@
 mod asking;
 mod binding;
 mod copying;
+mod keeping;
 mod running;
 
 use std::sync::Arc;
