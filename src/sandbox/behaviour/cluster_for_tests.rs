@@ -1,4 +1,4 @@
-//! A small cluster for the stories of machines and disks. What nodes do is done by hand here: pods run.
+//! A small cluster for the stories of machines and disks.
 #![allow(clippy::unwrap_used)]
 
 use std::time::Duration;
@@ -6,8 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::is_deleting;
-use super::objects::{is_controlled_by, list, put};
+use super::objects::{is_controlled_by, list};
 use crate::sandbox::catalog::{CLAIM, POD, Res, VM, VMI};
 use crate::sandbox::store::{Key, text};
 use crate::sandbox::world::World;
@@ -26,6 +25,7 @@ pub fn cluster() -> Cluster {
         "reclaimPolicy": "Delete", "volumeBindingMode": "Immediate", "allowVolumeExpansion": true}))
         .unwrap();
     world.create(json!({"apiVersion": "storage.k8s.io/v1", "kind": "CSIDriver", "metadata": {"name": "lab.vmmove.io"}})).unwrap();
+    world.create(json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "node-1"}})).unwrap();
     Cluster { world }
 }
 
@@ -74,22 +74,6 @@ impl Cluster {
     pub fn pass(&mut self, seconds: u64) {
         for _ in 0..seconds * 10 {
             self.world.let_pass(Duration::from_millis(100));
-            self.kubelet();
-        }
-    }
-
-    /// Runs pods.
-    fn kubelet(&mut self) {
-        for pod in self.world.list(&POD, None) {
-            if matches!(text(&pod, "/status/phase"), "" | "Pending") && !is_deleting(&pod) {
-                let now = self.world.stamp();
-                let run = |pod: &mut Value| {
-                    put(pod, "/spec/nodeName", "node-1");
-                    put(pod, "/status/phase", "Running");
-                    put(pod, "/status/startTime", now);
-                };
-                self.world.change(&Key::of(&POD, &pod), run).unwrap();
-            }
         }
     }
 

@@ -13,15 +13,22 @@ use super::world::World;
 use super::write::Attempt;
 
 pub mod binding;
+pub mod claim_specs;
 pub mod claims;
+pub mod clone_phases;
 pub mod clone_rights;
+pub mod clone_strategies;
+pub mod clones;
 #[cfg(test)]
 mod cluster_for_tests;
 mod csi;
+pub mod datavolume_rules;
+pub mod datavolumes;
 mod differences;
 pub mod drivers;
 mod expansion;
 pub mod guests;
+pub mod imports;
 pub mod instance_rules;
 pub mod instances;
 pub mod instancetypes;
@@ -37,6 +44,7 @@ pub mod objects;
 mod origins;
 pub mod ownership;
 pub mod pods;
+pub mod populators;
 pub mod power;
 mod quota;
 mod reclaiming;
@@ -46,6 +54,7 @@ pub mod run_strategies;
 pub mod scheduling;
 mod snapshots;
 mod snapshotting;
+pub mod storage_profiles;
 #[cfg(test)]
 mod stories;
 pub mod templates;
@@ -97,6 +106,9 @@ const SUBJECTS: &[&Subject] = &[
     &volumes::SUBJECT,
     &binding::SUBJECT,
     &csi::SUBJECT,
+    &storage_profiles::SUBJECT,
+    &datavolumes::SUBJECT,
+    &populators::SUBJECT,
     &machines::SUBJECT,
     &instances::SUBJECT,
     &launchers::SUBJECT,
