@@ -25,7 +25,7 @@ pub fn cluster() -> Cluster {
         "reclaimPolicy": "Delete", "volumeBindingMode": "Immediate", "allowVolumeExpansion": true}))
         .unwrap();
     world.create(json!({"apiVersion": "storage.k8s.io/v1", "kind": "CSIDriver", "metadata": {"name": "lab.vmmove.io"}})).unwrap();
-    world.create(json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "node-1"}})).unwrap();
+    world.create(json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "node-1", "labels": {"zone": "a"}}})).unwrap();
     Cluster { world }
 }
 
