@@ -166,7 +166,7 @@ fn a_claim_that_is_lost_fails_its_datavolume_until_it_is_bound_again() {
     let own = cluster.get(&VOLUME, "", &name)["spec"]["claimRef"].clone();
     cluster.edit(&VOLUME, "", &name, |volume| {
         put(volume, "/spec/persistentVolumeReclaimPolicy", "Retain");
-        put(volume, "/spec/claimRef/uid", "other");
+        put(volume, "/spec/claimRef", json!({"namespace": "prod", "name": "other", "uid": "other"}));
     });
     cluster.pass(3);
     assert_eq!((phase(&cluster, "shop").as_str(), cluster.word("shop").as_str()), ("Failed", "DataVolumeError"));
