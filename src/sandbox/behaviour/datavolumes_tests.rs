@@ -168,7 +168,7 @@ fn a_claim_that_is_lost_fails_its_datavolume_until_it_is_bound_again() {
         put(volume, "/spec/persistentVolumeReclaimPolicy", "Retain");
         put(volume, "/spec/claimRef", json!({"namespace": "prod", "name": "other", "uid": "other"}));
     });
-    cluster.pass(3);
+    cluster.pass(20);
     assert_eq!((phase(&cluster, "shop").as_str(), cluster.word("shop").as_str()), ("Failed", "DataVolumeError"));
     assert!(cluster.events("shop", "db-root").contains(&"ErrClaimLost PVC db-root lost".to_owned()));
     cluster.edit(&VOLUME, "", &name, |volume| put(volume, "/spec/claimRef", own));
