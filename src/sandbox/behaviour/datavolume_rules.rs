@@ -152,7 +152,7 @@ fn of_source(source: &Value, content: &str) -> Vec<Cause> {
         _ => return vec![invalid("spec.source", "Multiple Data volume sources")],
     }
     if !matches!(content, "" | "kubevirt" | "archive") {
-        return vec![invalid("spec.contentType", format!("ContentType not one of: kubevirt, archive"))];
+        return vec![invalid("spec.contentType", "ContentType not one of: kubevirt, archive")];
     }
     let kind = given[0];
     let missing = |field: &str| text(source, &format!("/{kind}/{field}")).is_empty();

@@ -144,12 +144,12 @@ pub fn rebind(world: &mut World, from: &Value, to: &Value) -> Result<(), Status>
 
 /// Says on a claim how its filling goes.
 pub fn note(world: &mut World, key: &Key, notes: &[(&str, &str)]) {
-    let noted = |claim: &mut Value| {
+    let marked = |claim: &mut Value| {
         for (name, value) in notes {
             annotate(claim, name, value);
         }
     };
-    drop(world.change(key, noted));
+    drop(world.change(key, marked));
 }
 
 /// A pod that works on a claim.

@@ -20,8 +20,11 @@ pub const SUBJECT: Subject = Subject {
     }],
 };
 
+/// A driver, the access and volume modes of its claims, and how they are cloned best.
+type Driver = (&'static str, &'static [(&'static str, &'static str)], &'static str);
+
 /// Drivers of which CDI knows what their claims can be; the last word is how they are cloned best.
-const KNOWN: &[(&str, &[(&str, &str)], &str)] = &[
+const KNOWN: &[Driver] = &[
     ("rbd.csi.ceph.com", &[("ReadWriteMany", "Block"), ("ReadWriteOnce", "Block"), ("ReadWriteOnce", "Filesystem")], "csi-clone"),
     ("openshift-storage.rbd.csi.ceph.com", &[("ReadWriteMany", "Block"), ("ReadWriteOnce", "Block"), ("ReadWriteOnce", "Filesystem")], "csi-clone"),
     ("cephfs.csi.ceph.com", &[("ReadWriteMany", "Filesystem")], "csi-clone"),
