@@ -83,7 +83,6 @@ impl Perform for CloneClaim<'_> {
 
     async fn perform(&self, cx: &Cx, _before: &Value) -> Result<(), StepError> {
         let disk = cx.disk(self.machine, self.volume)?;
-        cx.held(self.machine).await?;
         let marks = self.marks(cx, disk);
         if let Some(old) = staging(cx, disk).await? {
             let counts = old.annotation(ANNOTATION_EPOCH) == marks.epoch.as_deref() || old.is_deleting();
@@ -91,10 +90,13 @@ impl Perform for CloneClaim<'_> {
             if counts {
                 return Ok(());
             }
+            cx.held(self.machine).await?;
             cx.let_volume_go(disk, &old).await?;
             return cx.delete(&old, End::Source, Propagation::Background).await;
         }
         let source = source_claim(cx, disk).await?;
+        // The last look before the claim is made, for making cannot be made to depend on the fence.
+        cx.held(self.machine).await?;
         cx.create(End::Source, &staging_claim(&source, &staging_name(cx, disk), &marks)).await
     }
 

@@ -151,6 +151,8 @@ impl Perform for CloneDisk<'_> {
         };
         // The configuration is only a better guess at the overhead; who may not read it gets CDI's default.
         let config = cx.get(End::Target, kind::CDI_CONFIG, "config").await.ok().flatten();
+        // Once more, and last before it is made, for making cannot be made to depend on the fence.
+        cx.held(self.machine).await?;
         let making = Making { disk, source_claim: &claim, source_dv: owner.as_ref(), namespace: &cx.target().namespace, marks: &marks };
         match cx.create(End::Target, &clone_data_volume(&making, overhead(config.as_ref(), disk.target_class.as_deref()))).await {
             // Refused because of a claim that came in between: the next try says whose it is.

@@ -75,9 +75,10 @@ impl Perform for CreateVm<'_> {
 
     async fn perform(&self, cx: &Cx, _before: &Value) -> Result<(), StepError> {
         let plan = cx.machine(self.machine)?;
-        let source = cx.held(self.machine).await?;
         let at = cx.reference(End::Target, kind::VM, &plan.target);
-        if target_vm(cx, plan).await?.is_none() {
+        let there = target_vm(cx, plan).await?;
+        let source = cx.held(self.machine).await?;
+        if there.is_none() {
             let (wanted, _) = rewrite(&source, &wanted_in(cx, plan));
             cx.create(End::Target, &wanted).await?;
         }

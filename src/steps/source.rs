@@ -1,5 +1,7 @@
 //! The source virtual machine under the fence: is it still ours, and still in the epoch in which copies count?
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::cx::Cx;
@@ -10,6 +12,9 @@ use crate::model::kind;
 use crate::model::manifest::Manifest;
 use crate::model::names::{ANNOTATION_FENCE, End};
 use crate::plan::document::DiskPlan;
+
+/// So old an answer may be that is acted on: well below the time after which a silent holder is taken over.
+const FRESH: Duration = Duration::from_secs(5);
 
 /// The fence as it stands in the annotation: which move, which holder, who.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
@@ -45,7 +50,7 @@ impl Cx {
     /// Reads the source machine afresh. `Lost` when another holder carries the move.
     pub(super) async fn standing(&self, machine: &str) -> Result<Standing, StepError> {
         let plan = self.machine(machine)?;
-        let Some(vm) = self.get(End::Source, kind::VM, machine).await?.filter(|vm| vm.uid() == plan.uid) else { return Ok(Standing::Gone) };
+        let Some(vm) = self.as_it_is_now(machine).await?.filter(|vm| vm.uid() == plan.uid) else { return Ok(Standing::Gone) };
         let Some(epoch) = self.epoch(machine) else { return Ok(Standing::Broken("it is not fenced".to_owned())) };
         match Mark::on(&vm) {
             None => return Ok(Standing::Broken("its fence was removed".to_owned())),
@@ -60,6 +65,17 @@ impl Cx {
             return Ok(Standing::Broken("somebody changed it after it was fenced".to_owned()));
         }
         Ok(Standing::Held(vm))
+    }
+
+    /// The source machine, as it is and not as it was before this process slept: an answer that took too long is asked for again.
+    async fn as_it_is_now(&self, machine: &str) -> Result<Option<Manifest>, StepError> {
+        loop {
+            let asked = self.clock.elapsed();
+            let vm = self.get(End::Source, kind::VM, machine).await?;
+            if self.clock.elapsed().saturating_sub(asked) < FRESH {
+                return Ok(vm);
+            }
+        }
     }
 
     /// The source machine, provided that this holder may act on what hangs on it. `Stale` when it has left the epoch of its fence.
