@@ -164,7 +164,7 @@ fn both_running(stage: &Stage, since: u64) -> Option<String> {
     })
 }
 
-const STRATEGIES: [&str; 2] = ["", "--volumes move"];
+const STRATEGIES: [&str; 2] = ["--strategy CloneRebind", "--volumes move"];
 
 /// Tries each strategy with a misfortune at each write, or at each request when everything is to be tried (`VMMOVE_EXHAUSTIVE=1`).
 fn everywhere(what: &What, goes_back: bool) {
