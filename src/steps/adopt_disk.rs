@@ -49,7 +49,7 @@ impl Perform for AdoptDisk<'_> {
             Ownership::Machine | Ownership::Nobody => None,
         };
         let making = Making { disk, source_claim: &source, source_dv: owner.as_ref(), namespace: &cx.target().namespace, marks: &marks };
-        cx.create(End::Target, &adopting_data_volume(&making)).await
+        cx.create_under_fence(self.machine, End::Target, &adopting_data_volume(&making)).await
     }
 
     /// Removes the DataVolume and leaves its claim.

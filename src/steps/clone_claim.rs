@@ -95,9 +95,7 @@ impl Perform for CloneClaim<'_> {
             return cx.delete(&old, End::Source, Propagation::Background).await;
         }
         let source = source_claim(cx, disk).await?;
-        // The last look before the claim is made, for making cannot be made to depend on the fence.
-        cx.held(self.machine).await?;
-        cx.create(End::Source, &staging_claim(&source, &staging_name(cx, disk), &marks)).await
+        cx.create_under_fence(self.machine, End::Source, &staging_claim(&source, &staging_name(cx, disk), &marks)).await
     }
 
     async fn undo(&self, cx: &Cx, _before: &Value, _made: Option<&Value>) -> Result<Undo, StepError> {

@@ -127,9 +127,9 @@ impl Perform for CloneDisk<'_> {
 
     async fn perform(&self, cx: &Cx, _before: &Value) -> Result<(), StepError> {
         let disk = cx.disk(self.machine, self.volume)?;
-        cx.held(self.machine).await?;
         let marks = self.marks(cx, disk);
         if let Some(old) = self.clone(cx, disk).await?.filter(|old| marks.are_on(old)) {
+            cx.held(self.machine).await?;
             let counts = old.annotation(ANNOTATION_EPOCH) == marks.epoch.as_deref();
             if counts && !old.is_deleting() && DataVolume(&old).is_succeeded() && !keeps_data_volume(disk) {
                 return self.take_off(cx, disk, &old, &marks).await;
@@ -151,10 +151,9 @@ impl Perform for CloneDisk<'_> {
         };
         // The configuration is only a better guess at the overhead; who may not read it gets CDI's default.
         let config = cx.get(End::Target, kind::CDI_CONFIG, "config").await.ok().flatten();
-        // Once more, and last before it is made, for making cannot be made to depend on the fence.
-        cx.held(self.machine).await?;
         let making = Making { disk, source_claim: &claim, source_dv: owner.as_ref(), namespace: &cx.target().namespace, marks: &marks };
-        match cx.create(End::Target, &clone_data_volume(&making, overhead(config.as_ref(), disk.target_class.as_deref()))).await {
+        let volume = clone_data_volume(&making, overhead(config.as_ref(), disk.target_class.as_deref()));
+        match cx.create_under_fence(self.machine, End::Target, &volume).await {
             // Refused because of a claim that came in between: the next try says whose it is.
             Err(StepError::Permanent(cause)) if cx.get(End::Target, kind::CLAIM, &disk.target_claim).await?.is_some() => {
                 Err(StepError::Transient(cause))

@@ -44,7 +44,7 @@ impl Perform for ReserveClaim<'_> {
     async fn perform(&self, cx: &Cx, _before: &Value) -> Result<(), StepError> {
         let disk = cx.disk(self.machine, self.volume)?;
         cx.retain(&cx.volume(name_of(disk)?).await?, &disk.claim_uid).await?;
-        make_target_claim(cx, disk, name_of(disk)?).await
+        cx.create(End::Target, &wanted_claim(cx, disk, name_of(disk)?).await?).await
     }
 
     /// Removes the reservation, which by then owns no volume, and gives the volume its policy back.
@@ -86,9 +86,9 @@ pub(super) async fn source_claim(cx: &Cx, disk: &DiskPlan) -> Result<Manifest, S
     claim.ok_or_else(|| StepError::permanent(format!("claim {} of the source was deleted or made anew during the move", disk.claim)))
 }
 
-/// Makes the target's claim for a volume: unbound until the volume is handed to it.
-pub(super) async fn make_target_claim(cx: &Cx, disk: &DiskPlan, volume: &str) -> Result<(), StepError> {
+/// The target's claim for a volume: unbound until the volume is handed to it.
+pub(super) async fn wanted_claim(cx: &Cx, disk: &DiskPlan, volume: &str) -> Result<Manifest, StepError> {
     let source = source_claim(cx, disk).await?;
     let marks = cx.marks(Role::Target, &disk.claim_uid, None);
-    cx.create(End::Target, &target_claim(&source, volume, &cx.target().namespace, &disk.target_claim, &marks)).await
+    Ok(target_claim(&source, volume, &cx.target().namespace, &disk.target_claim, &marks))
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cx::Cx;
 use crate::engine::StepError;
+use crate::model::age::human;
 use crate::model::finding::Finding;
 use crate::model::journal::Epoch;
 use crate::model::kind;
@@ -67,15 +68,15 @@ impl Cx {
         Ok(Standing::Held(vm))
     }
 
-    /// The source machine, as it is and not as it was before this process slept: an answer that took too long is asked for again.
+    /// The source machine, as it is and not as it was before this process slept: an answer that took too long is not acted on.
     async fn as_it_is_now(&self, machine: &str) -> Result<Option<Manifest>, StepError> {
-        loop {
-            let asked = self.clock.elapsed();
-            let vm = self.get(End::Source, kind::VM, machine).await?;
-            if self.clock.elapsed().saturating_sub(asked) < FRESH {
-                return Ok(vm);
-            }
+        let asked = self.clock.elapsed();
+        let vm = self.get(End::Source, kind::VM, machine).await?;
+        let took = self.clock.elapsed().saturating_sub(asked);
+        if took < FRESH {
+            return Ok(vm);
         }
+        Err(StepError::transient(format!("looking at virtual machine {machine} took {}, too long to act on what was seen", human(took))))
     }
 
     /// The source machine, provided that this holder may act on what hangs on it. `Stale` when it has left the epoch of its fence.
@@ -89,6 +90,12 @@ impl Cx {
 }
 
 impl Cx {
+    /// Makes an object that counts only while the source is fenced. The fence is looked at last, for making cannot be made to depend on it.
+    pub(super) async fn create_under_fence(&self, machine: &str, end: End, object: &Manifest) -> Result<(), StepError> {
+        self.held(machine).await?;
+        self.create(end, object).await
+    }
+
     /// Refuses to delete the copy of a disk that the source does not have any more: whoever deleted that left nothing else.
     pub(super) async fn original_stands(&self, disk: &DiskPlan, copy: &Manifest) -> Result<(), StepError> {
         let claim = self.get(End::Source, kind::CLAIM, &disk.claim).await?;

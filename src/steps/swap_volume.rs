@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::clone_claim::staging;
 use super::cx::{Cx, claim_waits, foreign};
 use super::perform::Perform;
-use super::reserve_claim::{make_target_claim, name_of, source_claim};
+use super::reserve_claim::{name_of, source_claim, wanted_claim};
 use super::source::{Standing, gone};
 use super::volume::{claim_uid, is_kept, reference_of, reference_to};
 use crate::cluster::{Propagation, Topic};
@@ -168,7 +168,7 @@ impl Perform for SwapVolume<'_> {
         let target = if let Some(target) = there {
             target
         } else {
-            make_target_claim(cx, disk, &name).await?;
+            cx.create_under_fence(self.machine, End::Target, &wanted_claim(cx, disk, &name).await?).await?;
             let Ok(Some(target)) = self.target(cx, disk).await? else { return Ok(()) };
             target
         };

@@ -4,13 +4,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::hand::Hand;
 use super::sites::{Site, Sites};
 use crate::cluster::scripted::{Log, Reply, Seen, cluster};
-use crate::engine::clock::System;
+use crate::engine::clock::{Clock, System};
 use crate::engine::{Hands, Probe, StepError, Undo};
 use crate::model::finding::Finding;
 use crate::model::graph::StepId;
@@ -33,6 +34,8 @@ struct State {
     version: u32,
     /// Starts that the server was asked for are answered with a reset connection.
     deaf_to_starts: bool,
+    /// So long reads of machines take.
+    slow: Duration,
 }
 
 impl Server {
@@ -45,6 +48,10 @@ impl Server {
 
     fn hear_starts(&self, heard: bool) {
         self.0.lock().unwrap().deaf_to_starts = !heard;
+    }
+
+    fn answers_after(&self, time: Duration) {
+        self.0.lock().unwrap().slow = time;
     }
 
     fn find(&self, object: &ObjectRef) -> Option<Manifest> {
@@ -84,6 +91,7 @@ impl State {
         let found = self.objects.get(&seen.path).cloned();
         match (seen.method.as_str(), found) {
             ("GET", _) if seen.query.contains("watch=true") => Reply::Silence,
+            ("GET", Some(found)) if seen.path.contains("/virtualmachines/") && !self.slow.is_zero() => late(&found, self.slow),
             ("GET", Some(found)) => Reply::ok(found.0),
             // Enough of field selectors for the one in use.
             ("GET", None) if seen.path.rsplit('/').next().is_some_and(|last| last.ends_with('s')) => {
@@ -113,6 +121,17 @@ impl State {
             _ => Reply::status(404, "NotFound", "not found"),
         }
     }
+}
+
+/// An object that comes after a while.
+fn late(object: &Manifest, time: Duration) -> Reply {
+    let (sender, reply) = Reply::lines();
+    let text = object.0.to_string();
+    tokio::spawn(async move {
+        System::new().sleep(time).await;
+        sender.unbounded_send(text).unwrap();
+    });
+    reply
 }
 
 fn path(object: &ObjectRef) -> String {
@@ -266,4 +285,20 @@ async fn going_back_keeps_the_copy_of_a_disk_that_is_gone() {
     assert!(matches!(hand.undo(&id("db-1/data/clone"), &Value::Null, None).await, Ok(Undo::Waiting(_))));
     assert_eq!(hand.undo(&id("db-1/data/clone"), &Value::Null, None).await.unwrap(), Undo::Done);
     assert!(server.find(&copy).is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_look_that_took_as_long_as_a_sleep_is_not_acted_on() {
+    let (plan, vm) = machine("Always");
+    let server = Server::default().with([vm, claim("data", 20)]);
+    let (_, output) = fenced(&server, &plan).await;
+    let (hand, log) = server.hand(&plan);
+    hand.remember(&id("db-1/fence"), Some(&output));
+    server.answers_after(Duration::from_secs(6));
+    let Err(StepError::Transient(cause)) = hand.perform(&id("db-1/data/clone"), &Value::Null).await else { panic!("it acted") };
+    assert_eq!(cause.0, "looking at virtual machine db-1 took 6s, too long to act on what was seen");
+    assert!(writes(&log).is_empty());
+    server.answers_after(Duration::from_secs(4));
+    hand.perform(&id("db-1/data/clone"), &Value::Null).await.unwrap();
+    server.made(kind::CLAIM);
 }
