@@ -166,6 +166,14 @@ impl Store {
         Ok(then)
     }
 
+    /// All that there is, as if it had just come.
+    pub fn everything(&self) -> Vec<Arc<Change>> {
+        let added = |(key, object): (&Key, &Arc<Value>)| {
+            Arc::new(Change { version: self.version, what: What::Added, key: key.clone(), object: object.clone(), before: None })
+        };
+        self.objects.iter().map(added).collect()
+    }
+
     /// Forgets what happened up to a version: whoever asks for it is told that it is gone.
     pub fn compact(&mut self, version: u64) {
         while self.history.front().is_some_and(|change| change.version <= version) {

@@ -10,13 +10,11 @@ use serde_json::{Value, json};
 
 use super::behaviour::{self, Controller};
 use super::catalog::{self, Res};
+use super::delete::{self, Deletion};
 use super::disks::Disks;
 use super::status::Status;
-use super::store::{Change, Key, Store, text};
-use super::write::{self, Attempt, Deletion, User};
-
-/// How soon a controller hears of a change: at least this, and up to twice as much.
-const HEARING: Duration = Duration::from_millis(2);
+use super::store::{Key, Store, text};
+use super::write::{self, Attempt, User};
 
 /// Everything there is. One at a time changes it, so what happens is a sequence, and the same one from the same seed.
 #[derive(Clone)]
@@ -24,15 +22,15 @@ pub struct World {
     pub store: Store,
     /// What is written on the volumes.
     pub disks: Disks,
-    now: Timestamp,
+    pub(super) now: Timestamp,
     chance: u64,
     /// What is to be looked at, by time and then by order of asking.
-    queue: BTreeMap<(Timestamp, u64), (usize, Key)>,
-    queued: HashMap<(usize, Key), (Timestamp, u64)>,
-    asked: u64,
+    pub(super) queue: BTreeMap<(Timestamp, u64), (usize, Key)>,
+    pub(super) queued: HashMap<(usize, Key), (Timestamp, u64)>,
+    pub(super) asked: u64,
     /// Up to which change the controllers have heard.
-    heard: u64,
-    controllers: Vec<&'static Controller>,
+    pub(super) heard: u64,
+    pub(super) controllers: Vec<&'static Controller>,
 }
 
 impl World {
@@ -155,7 +153,7 @@ impl World {
     /// # Errors
     /// What the API server would have said.
     pub fn delete(&mut self, key: &Key) -> Result<(), Status> {
-        match write::delete(self, &User::controller(), key, &Deletion::default()) {
+        match delete::delete(self, &User::controller(), key, &Deletion::default()) {
             Err(status) if status.code() == 404 => Ok(()),
             other => other.map(drop),
         }
@@ -196,71 +194,6 @@ fn kind_of(object: &Value) -> Result<Res, Status> {
     catalog::of(api_version, kind).ok_or_else(|| Status::bad_request(format!("no kind \"{kind}\" is registered for version \"{api_version}\"")))
 }
 
-/// What happens by itself.
-impl World {
-    /// Lets time go on to this moment and does all that is due by then. Says when the next thing is due.
-    pub fn advance(&mut self, now: Timestamp) -> Option<Timestamp> {
-        self.now = self.now.max(now);
-        self.spread();
-        while let Some(entry) = self.queue.first_entry().filter(|entry| entry.key().0 <= self.now) {
-            let (index, key) = entry.remove();
-            self.queued.remove(&(index, key.clone()));
-            if let Some(again) = (self.controllers[index].reconcile)(self, &key) {
-                self.ask(index, key, self.now + again.max(HEARING));
-            }
-            self.spread();
-        }
-        self.queue.first_key_value().map(|((due, _), _)| *due)
-    }
-
-    /// Lets so much time pass, doing everything in its order.
-    pub fn let_pass(&mut self, time: Duration) {
-        let end = self.now + time;
-        while let Some(due) = self.advance(self.now).filter(|due| *due <= end) {
-            self.now = due;
-        }
-        self.advance(end);
-    }
-
-    /// Tells the controllers what has changed since they last heard.
-    fn spread(&mut self) {
-        let fresh: Vec<Arc<Change>> = self.store.since(self.heard).map(|all| all.cloned().collect()).unwrap_or_default();
-        self.heard = self.store.version();
-        for change in fresh {
-            for index in 0..self.controllers.len() {
-                for watch in self.controllers[index].watches.iter().filter(|watch| watch.0 == change.key.resource) {
-                    for key in (watch.1)(self, &change) {
-                        let micros = u64::try_from(HEARING.as_micros()).unwrap_or_default();
-                        let late = Duration::from_micros(micros + self.chance() % micros);
-                        self.ask(index, key, self.now + late);
-                    }
-                }
-            }
-        }
-    }
-
-    /// Has the controller of this name look at a key after a time, unless it does so earlier anyway.
-    pub fn look(&mut self, controller: &str, key: Key, after: Duration) {
-        if let Some(index) = self.controllers.iter().position(|other| other.name == controller) {
-            self.ask(index, key, self.now + after);
-        }
-    }
-
-    /// Has a controller look at a key at a time, unless it does so earlier anyway.
-    fn ask(&mut self, index: usize, key: Key, due: Timestamp) {
-        let entry = (index, key);
-        if let Some(at) = self.queued.get(&entry).copied() {
-            if at.0 <= due {
-                return;
-            }
-            self.queue.remove(&at);
-        }
-        self.asked += 1;
-        self.queued.insert(entry.clone(), (due, self.asked));
-        self.queue.insert((due, self.asked), entry);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -291,7 +224,7 @@ mod tests {
             world.create(map("owned", Some(&owner))).unwrap();
             world.let_pass(Duration::from_secs(1));
             let how = Deletion { propagation: propagation.to_owned(), ..Deletion::default() };
-            write::delete(&mut world, &User::controller(), &Key::new(&CONFIG_MAP, "shop", "owner"), &how).unwrap();
+            delete::delete(&mut world, &User::controller(), &Key::new(&CONFIG_MAP, "shop", "owner"), &how).unwrap();
             world.let_pass(Duration::from_secs(1));
             assert_eq!(world.get(&CONFIG_MAP, "shop", "owner"), None);
             let dependent = world.get(&CONFIG_MAP, "shop", "owned");

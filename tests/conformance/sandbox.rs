@@ -36,7 +36,7 @@ impl Simulated {
         Ok(Self { sandbox, time, begun })
     }
 
-    async fn open(&self, request: Request<Vec<u8>>) -> Result<Response<vmmove::sandbox::server::Body>> {
+    async fn open(&self, request: Request<Vec<u8>>) -> Result<Response<vmmove::sandbox::wire::Body>> {
         Ok(self.sandbox.clone().oneshot(request.map(Full::<Bytes>::from)).await?)
     }
 }

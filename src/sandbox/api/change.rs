@@ -2,14 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::path::{Query, is_set};
+use super::path::Query;
 use crate::sandbox::catalog::Res;
+use crate::sandbox::delete::{self, Deletion};
 use crate::sandbox::status::{Cause, Status};
 use crate::sandbox::store::{Key, text};
 use crate::sandbox::world::World;
-use crate::sandbox::write::{self, Attempt, Deletion, User};
+use crate::sandbox::write::{self, Attempt, User};
 
-/// How often a patch is made again when the object changed in between; here nothing can.
 const JSON_PATCH: &str = "application/json-patch+json";
 const MERGE_PATCH: &str = "application/merge-patch+json";
 
@@ -120,8 +120,8 @@ fn put(world: &mut World, user: &User, place: &Place, query: &Query, object: Val
 pub fn delete(world: &mut World, user: &User, place: &Place, query: &Query, body: &Value) -> Result<Value, Status> {
     let key = place.key();
     let uid = world.store.get(&key).map(|object| text(object, "/metadata/uid").to_owned()).unwrap_or_default();
-    let left = write::delete(world, user, &key, &deletion(query, body)?)?;
-    Ok(left.map_or_else(|| write::deleted(&key, &uid), |object| Value::clone(&object)))
+    let left = delete::delete(world, user, &key, &deletion(query, body)?)?;
+    Ok(left.map_or_else(|| delete::deleted(&key, &uid), |object| Value::clone(&object)))
 }
 
 /// Deletes what is selected, one after the other.
@@ -139,7 +139,7 @@ pub fn delete_many(world: &mut World, user: &User, place: &Place, query: &Query,
         .collect();
     let how = deletion(query, body)?;
     for (key, _) in &selected {
-        write::delete(world, user, key, &how)?;
+        delete::delete(world, user, key, &how)?;
     }
     let objects: Vec<&Value> = selected.iter().map(|(_, object)| object).collect();
     let list = json!({"resourceVersion": world.store.version().to_string()});
@@ -209,9 +209,4 @@ fn unprocessable() -> Status {
     let mut status = Status::new(422, "Invalid", "the server rejected our request due to an error in our request");
     status.0["details"] = json!({});
     status
-}
-
-/// Whether unknown fields are refused.
-pub fn is_strict(query: &Query) -> bool {
-    query.get("fieldValidation").is_some_and(|value| value == "Strict") || is_set(query, "strict")
 }

@@ -7,9 +7,10 @@ use crate::sandbox::behaviour::cluster_for_tests::{Cluster, cluster, filled_clai
 use crate::sandbox::behaviour::objects::{annotation, has_finalizer, is, label, list, put};
 use crate::sandbox::behaviour::populators::handle;
 use crate::sandbox::catalog::{CLAIM, DATA_VOLUME, POD, STORAGE_PROFILE, VM, VOLUME};
+use crate::sandbox::delete::{self, Deletion};
 use crate::sandbox::status::Status;
 use crate::sandbox::store::{Key, text};
-use crate::sandbox::write::{self, Attempt, Deletion, User};
+use crate::sandbox::write::{self, Attempt, User};
 
 fn clone_of(namespace: &str) -> Value {
     json!({
@@ -112,7 +113,7 @@ fn the_garbage_collector_may_not_touch_a_clone_from_elsewhere() {
     let volume = cluster.get(&DATA_VOLUME, "prod", "db-root");
     assert_eq!(list(&volume, "/metadata/ownerReferences")[0]["uid"], vm["metadata"]["uid"], "the machine adopts it");
     let orphan = Deletion { propagation: "Orphan".to_owned(), ..Deletion::default() };
-    write::delete(&mut cluster.world, &User::controller(), &Key::new(&VM, "prod", "db"), &orphan).unwrap();
+    delete::delete(&mut cluster.world, &User::controller(), &Key::new(&VM, "prod", "db"), &orphan).unwrap();
     cluster.pass(3);
     assert!(has_finalizer(&cluster.vm("prod"), "orphan"), "it waits for ever");
 }

@@ -11,10 +11,11 @@ use super::machine_rules::claim_of;
 use super::objects::{controlled_by, is_controlled_by, list, put};
 use super::{Rule, Subject, Verb, is_deleting};
 use crate::sandbox::catalog::{NODE, POD, VMI};
+use crate::sandbox::delete::{self, Deletion};
 use crate::sandbox::status::Status;
 use crate::sandbox::store::{Key, text};
 use crate::sandbox::world::World;
-use crate::sandbox::write::{self, Attempt, Deletion, User};
+use crate::sandbox::write::{Attempt, User};
 
 pub const SUBJECT: Subject =
     Subject { rules: &[Rule { resource: &NODE, subresource: "", verbs: &[Verb::Create], run: schedulable }], controllers: &[] };
@@ -156,7 +157,7 @@ pub fn finish(world: &mut World, vmi: &Value) {
         let key = Key::of(&POD, &pod);
         if is_deleting(&pod) {
             let at_once = Deletion { grace: Some(0), ..Deletion::default() };
-            drop(write::delete(world, &User::controller(), &key, &at_once));
+            drop(delete::delete(world, &User::controller(), &key, &at_once));
         } else if text(&pod, "/status/phase") == "Running" {
             drop(world.change(&key, |pod| complete(pod, failed)));
         }

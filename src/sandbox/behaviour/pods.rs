@@ -12,12 +12,13 @@ use super::binding::annotation;
 use super::claims::no_amount;
 use super::{Controller, Rule, Subject, Verb, is_deleting, itself};
 use crate::sandbox::catalog::{NODE, POD, VMI};
+use crate::sandbox::delete::{self, Deletion};
 use crate::sandbox::index::OWNED_BY;
 use crate::sandbox::quantity::tidy;
 use crate::sandbox::status::Status;
 use crate::sandbox::store::{Change, Key, text};
 use crate::sandbox::world::World;
-use crate::sandbox::write::{self, Attempt, Deletion, User};
+use crate::sandbox::write::{Attempt, User};
 
 pub const SUBJECT: Subject = Subject {
     rules: &[Rule { resource: &POD, subresource: "", verbs: &[Verb::Create], run: complete }],
@@ -178,7 +179,7 @@ fn act(world: &mut World, key: &Key) -> Option<Duration> {
             return Some(left);
         }
         let uid = Some(text(&pod, "/metadata/uid").to_owned());
-        drop(write::delete(world, &User::controller(), key, &Deletion { grace: Some(0), uid, ..Deletion::default() }));
+        drop(delete::delete(world, &User::controller(), key, &Deletion { grace: Some(0), uid, ..Deletion::default() }));
         return None;
     }
     match text(&pod, "/status/phase") {

@@ -10,10 +10,11 @@ use super::machine_rules::strategy;
 use super::objects::{condition, is, list, put, remove, state};
 use super::{launchers, objects};
 use crate::sandbox::catalog::{POD, Res, VM, VMI};
+use crate::sandbox::delete::{self, Deletion};
 use crate::sandbox::status::Status;
 use crate::sandbox::store::{Key, text};
 use crate::sandbox::world::World;
-use crate::sandbox::write::{self, Attempt, Deletion, User};
+use crate::sandbox::write::{self, Attempt, User};
 
 const RECOVER: &str = "VM recovery required: Volume migration failed, leaving some volumes pointing to non-consistent targets; manual intervention is \
                        needed to reassign them to their original volumes.";
@@ -187,7 +188,7 @@ impl Call<'_> {
         let running = launchers::current(world, &vmi).filter(|pod| launchers::is_ready(pod));
         if let (Some(pod), Some(0), false) = (running, grace, self.dry) {
             let soon = Deletion { grace: Some(1), ..Deletion::default() };
-            drop(write::delete(world, &User::controller(), &Key::of(&POD, &pod), &soon));
+            drop(delete::delete(world, &User::controller(), &Key::of(&POD, &pod), &soon));
         }
         Ok(())
     }
