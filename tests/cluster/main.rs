@@ -10,6 +10,8 @@ mod conformance;
 mod control_plane;
 mod crashes;
 mod crowd;
+#[path = "../endings/mod.rs"]
+mod endings;
 mod failures;
 mod intruders;
 #[allow(dead_code, reason = "the lab offers more than today's trials use")]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 
+use crate::endings::{BY_CHANCE, differences, renamed};
 use crate::lab::Lab;
 use crate::machines::bare;
 
@@ -46,22 +47,7 @@ pub async fn residue(lab: &Lab, source: &str, target: &str) -> Result<Value> {
         all["volumes"][format!("{namespace}/{claim}")] =
             json!({"marks": marks, "policy": told["policy"], "phase": volume["status"]["phase"], "bytes": told["bytes"]});
     }
-    let mut text = serde_json::to_string(&all)?;
-    for (name, stands_for) in names.iter().filter(|(name, _)| !name.is_empty()) {
-        text = text.replace(name.as_str(), stands_for);
-    }
-    Ok(serde_json::from_str(&without_uids(&text))?)
-}
-
-/// The UIDs that are left are those of objects that are gone.
-fn without_uids(text: &str) -> String {
-    let (mut short, mut rest) = (String::new(), text);
-    while let Some(next) = rest.chars().next() {
-        let uid = rest.get(..36).is_some_and(|part| uuid::Uuid::try_parse(part).is_ok());
-        short.push_str(if uid { "uid of what is gone" } else { &rest[..next.len_utf8()] });
-        rest = &rest[if uid { 36 } else { next.len_utf8() }..];
-    }
-    short
+    Ok(renamed(&all, &names)?)
 }
 
 /// Every volume of every claim that is or was in the two namespaces.
@@ -88,40 +74,16 @@ pub async fn no_volume_is_orphaned(lab: &Lab, source: &str, target: &str) -> Res
 pub async fn ends_as(lab: &Lab, source: &str, target: &str, wanted: &Value) -> Result<()> {
     no_volume_is_orphaned(lab, source, target).await?;
     lab.wait("it ends as an undisturbed move does", async || {
-        let mut differences = Vec::new();
-        compare("", wanted, &residue(lab, source, target).await?, &mut differences);
+        let differences = differences(wanted, &residue(lab, source, target).await?);
         ensure!(differences.is_empty(), "{}", differences.join("\n"));
         Ok(true)
     })
     .await
 }
 
-fn compare(path: &str, wanted: &Value, seen: &Value, differences: &mut Vec<String>) {
-    match (wanted, seen) {
-        (Value::Object(wanted), Value::Object(seen)) => {
-            let keys: std::collections::BTreeSet<&String> = wanted.keys().chain(seen.keys()).collect();
-            for key in keys {
-                let at = |of: &serde_json::Map<String, Value>| of.get(key).cloned().unwrap_or_default();
-                compare(&format!("{path}/{key}"), &at(wanted), &at(seen), differences);
-            }
-        }
-        _ if wanted == seen => {}
-        _ => differences.push(format!("{path}: {wanted} became {seen}")),
-    }
-}
-
 fn is_ledger(object: &Value) -> bool {
     object["metadata"]["labels"]["vmmove.io/ledger"].is_string() || object["metadata"]["name"] == "kube-root-ca.crt"
 }
-
-/// What is there or not by chance: whether a claim was seen before its volume came, and had to be touched to be bound.
-const BY_CHANCE: [&str; 4] = [
-    "vmmove.io/touch",
-    "volume.kubernetes.io/storage-provisioner",
-    "volume.beta.kubernetes.io/storage-provisioner",
-    // Whether CDI looked at a claim between its loss and the end of the move.
-    "cdi.kubevirt.io/storage.condition.running.message",
-];
 
 /// Our marks keep their keys and lose their values, which name the move, the holder and times; so do CDI's tokens.
 fn plain(mut object: Value) -> Value {

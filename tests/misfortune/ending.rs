@@ -6,12 +6,10 @@ use serde_json::{Value, json};
 use vmmove::sandbox::catalog::{CLAIM, CONFIG_MAP, DATA_VOLUME, Res, SECRET, SERVICE, VM, VMI, VOLUME};
 use vmmove::sandbox::store::text;
 
+use crate::endings::{BY_CHANCE, renamed};
 use crate::stage::Stage;
 
 const KINDS: [Res; 6] = [&VM, &DATA_VOLUME, &CLAIM, &SECRET, &CONFIG_MAP, &SERVICE];
-
-/// Set by whoever came first, or not at all.
-const BY_CHANCE: [&str; 3] = ["vmmove.io/touch", "volume.kubernetes.io/storage-provisioner", "volume.beta.kubernetes.io/storage-provisioner"];
 
 /// All that a move could make or change, with the bytes of every disk. Identities stand for whose they are; times, versions and the finalizers of
 /// controllers are left out.
@@ -40,23 +38,8 @@ pub fn ending(stage: &Stage) -> Value {
                 "phase": volume["status"]["phase"], "bytes": bytes,
             });
         }
-        let mut text = all.to_string();
-        for (name, stands_for) in names.iter().filter(|(name, _)| !name.is_empty()) {
-            text = text.replace(name.as_str(), stands_for);
-        }
-        serde_json::from_str(&without_uids(&text)).unwrap()
+        renamed(&all, &names).unwrap()
     })
-}
-
-/// The identities that are left are those of objects that are gone.
-fn without_uids(text: &str) -> String {
-    let (mut short, mut rest) = (String::new(), text);
-    while let Some(next) = rest.chars().next() {
-        let uid = rest.get(..36).is_some_and(|part| uuid::Uuid::try_parse(part).is_ok());
-        short.push_str(if uid { "uid of what is gone" } else { &rest[..next.len_utf8()] });
-        rest = &rest[if uid { 36 } else { next.len_utf8() }..];
-    }
-    short
 }
 
 fn plain(object: &Value) -> Value {
@@ -72,23 +55,4 @@ fn plain(object: &Value) -> Value {
         "labels": marks("labels"), "annotations": marks("annotations"), "owners": metadata["ownerReferences"],
         "spec": object["spec"], "data": object["data"], "status": status, "deleting": metadata.get("deletionTimestamp").is_some(),
     })
-}
-
-/// Where two endings differ, a line each.
-pub fn differences(wanted: &Value, seen: &Value) -> Vec<String> {
-    fn walk(path: &str, wanted: &Value, seen: &Value, lines: &mut Vec<String>) {
-        match (wanted, seen) {
-            (Value::Object(one), Value::Object(other)) => {
-                let keys: std::collections::BTreeSet<&String> = one.keys().chain(other.keys()).collect();
-                for key in keys {
-                    walk(&format!("{path}/{key}"), one.get(key).unwrap_or(&Value::Null), other.get(key).unwrap_or(&Value::Null), lines);
-                }
-            }
-            _ if wanted == seen => {}
-            _ => lines.push(format!("{path}: {wanted} became {seen}")),
-        }
-    }
-    let mut lines = Vec::new();
-    walk("", wanted, seen, &mut lines);
-    lines
 }

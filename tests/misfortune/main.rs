@@ -4,11 +4,14 @@
 #![allow(clippy::print_stdout, reason = "it says how many moves were tried")]
 
 mod ending;
+#[path = "../endings/mod.rs"]
+mod endings;
 mod stage;
 
 use std::time::Duration;
 
-use ending::{differences, ending};
+use ending::ending;
+use endings::differences;
 use serde_json::Value;
 use stage::{Stage, play, play_from};
 use vmmove::sandbox::catalog::{CLAIM, VM, VMI};
