@@ -99,6 +99,9 @@ macro_rules! resources {
     };
 }
 
+/// Stands for every kind where something holds for all of them; it is none itself.
+pub static ANYTHING: Resource = kind("", &[], "", "");
+
 const V1: &[&str] = &["v1"];
 const KUBEVIRT_IO: &[&str] = &["v1", "v1alpha3"];
 const BETA: &[&str] = &["v1beta1"];
@@ -149,9 +152,6 @@ resources! {
     CDI_CONFIG = kind("cdi.kubevirt.io", BETA, "CDIConfig", "cdiconfigs").cluster().status().custom();
     NETWORK_ATTACHMENT = kind("k8s.cni.cncf.io", V1, "NetworkAttachmentDefinition", "network-attachment-definitions").custom().short(&["net-attach-def"]);
 }
-
-/// How many there are.
-pub const COUNT: usize = ALL.len();
 
 /// The kind served under this group, version and plural.
 pub fn served(group: &str, version: &str, plural: &str) -> Option<Res> {

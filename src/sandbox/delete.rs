@@ -5,12 +5,17 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::behaviour::{self, Verb, ownership};
 use super::catalog::{self, Res};
 use super::status::Status;
-use super::store::{Key, text};
+use super::store::{Key, is_deleting, text};
+use super::subject::Verb;
 use super::world::World;
 use super::write::{Attempt, User, admitted, finalizers, has_generation, remove};
+
+/// Deletion waits until the dependents no longer name the object as their owner.
+pub const ORPHAN: &str = "orphan";
+/// Deletion waits until the dependents that block it are gone.
+pub const FOREGROUND: &str = "foregroundDeletion";
 
 /// How an object is to be deleted.
 #[derive(Clone, Debug, Default)]
@@ -56,14 +61,14 @@ pub fn delete(world: &mut World, user: &User, key: &Key, how: &Deletion) -> Resu
 /// Marks an object as going.
 fn mark(world: &World, resource: Res, object: &mut Value, how: &Deletion) {
     let wanted = match how.propagation.as_str() {
-        "Orphan" => Some(ownership::ORPHAN),
-        "Foreground" => Some(ownership::FOREGROUND),
+        "Orphan" => Some(ORPHAN),
+        "Foreground" => Some(FOREGROUND),
         _ => None,
     };
     let mut all = object.pointer("/metadata/finalizers").and_then(Value::as_array).cloned().unwrap_or_default();
     // Who asks anew is heard, whatever was asked before; who asks for nothing special leaves it.
     if !how.propagation.is_empty() {
-        all.retain(|one| one != ownership::ORPHAN && one != ownership::FOREGROUND);
+        all.retain(|one| one != ORPHAN && one != FOREGROUND);
     }
     all.extend(wanted.map(Value::from));
     if all.is_empty() {
@@ -72,7 +77,7 @@ fn mark(world: &World, resource: Res, object: &mut Value, how: &Deletion) {
         object["metadata"]["finalizers"] = all.into();
     }
     let grace = if resource == &catalog::POD { grace(object, how) } else { 0 };
-    if !behaviour::is_deleting(object) {
+    if !is_deleting(object) {
         let at = world.now() + std::time::Duration::from_secs(u64::try_from(grace).unwrap_or_default());
         object["metadata"]["deletionTimestamp"] = at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string().into();
         if has_generation(resource) {

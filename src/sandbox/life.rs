@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::store::{Change, Key};
+use super::subject::concerns;
 use super::world::World;
 
 /// How soon a controller hears of a change: at least this, and up to twice as much.
@@ -46,7 +47,7 @@ impl World {
         self.heard = self.store.version();
         for change in fresh {
             for index in 0..self.controllers.len() {
-                for watch in self.controllers[index].watches.iter().filter(|watch| watch.0 == change.key.resource) {
+                for watch in self.controllers[index].watches.iter().filter(|watch| concerns(watch.0, change.key.resource)) {
                     for key in (watch.1)(self, &change) {
                         let micros = u64::try_from(HEARING.as_micros()).unwrap_or_default();
                         let late = Duration::from_micros(micros + self.chance() % micros);
@@ -85,11 +86,12 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::sandbox::behaviour::SUBJECTS;
     use crate::sandbox::catalog::CONFIG_MAP;
 
     #[test]
     fn controllers_that_have_not_heard_for_too_long_look_at_everything() {
-        let mut world = World::new(1, Timestamp::UNIX_EPOCH);
+        let mut world = World::new(1, Timestamp::UNIX_EPOCH, SUBJECTS);
         world.create(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}})).unwrap();
         let gone = json!([{"apiVersion": "v1", "kind": "ConfigMap", "name": "gone", "uid": "1"}]);
         let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "left", "namespace": "shop", "ownerReferences": gone}});

@@ -17,6 +17,7 @@ pub mod scenario;
 pub mod server;
 pub mod status;
 pub mod store;
+pub mod subject;
 pub mod time;
 pub mod wire;
 pub mod world;

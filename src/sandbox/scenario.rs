@@ -106,10 +106,11 @@ fn definition(kind: Res) -> Value {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::sandbox::behaviour::SUBJECTS;
 
     #[test]
     fn the_plain_cluster_is_well_formed_and_what_is_not_is_named() {
-        let mut world = World::new(1, jiff::Timestamp::UNIX_EPOCH);
+        let mut world = World::new(1, jiff::Timestamp::UNIX_EPOCH, SUBJECTS);
         begin(&mut world).unwrap();
         assert_eq!(world.list(&catalog::NODE, None).len(), 2);
         assert_eq!(world.list(&catalog::STORAGE_CLASS, None).len(), 4);

@@ -17,6 +17,7 @@ use tokio::sync::{Notify, watch};
 
 use super::api::watch::Watch;
 use super::api::{self, Reply, path};
+use super::behaviour::SUBJECTS;
 use super::fault::{Misfortune, What};
 use super::time::Time;
 use super::wire::{Body, once, taken_apart};
@@ -45,7 +46,7 @@ struct Shared {
 impl Sandbox {
     /// An empty cluster whose story follows from the seed. It lives as long as somebody awaits [`Sandbox::live`].
     pub fn new(seed: u64, time: Arc<dyn Time>) -> Self {
-        let world = World::new(seed, time.now());
+        let world = World::new(seed, time.now(), SUBJECTS);
         Self::of(world, time)
     }
 

@@ -58,6 +58,11 @@ pub fn text<'v>(object: &'v Value, pointer: &str) -> &'v str {
     object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
+/// Whether an object is on its way out.
+pub fn is_deleting(object: &Value) -> bool {
+    object.pointer("/metadata/deletionTimestamp").is_some()
+}
+
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum What {
     Added,

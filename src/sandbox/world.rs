@@ -8,12 +8,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::behaviour::{self, Controller};
 use super::catalog::{self, Res};
 use super::delete::{self, Deletion};
 use super::disks::Disks;
 use super::status::Status;
 use super::store::{Key, Store, text};
+use super::subject::{Controller, Rule, Subject};
 use super::write::{self, Attempt, User};
 
 /// Everything there is. One at a time changes it, so what happens is a sequence, and the same one from the same seed.
@@ -30,15 +30,17 @@ pub struct World {
     pub(super) asked: u64,
     /// Up to which change the controllers have heard.
     pub(super) heard: u64,
+    pub(super) rules: Vec<&'static Rule>,
     pub(super) controllers: Vec<&'static Controller>,
 }
 
 impl World {
-    /// An empty cluster at a time. The same seed gives the same names, identities and order of things.
-    pub fn new(seed: u64, now: Timestamp) -> Self {
+    /// An empty cluster at a time that does what the subjects say. The same seed gives the same names, identities and order of things.
+    pub fn new(seed: u64, now: Timestamp, subjects: &[&'static Subject]) -> Self {
         let (queue, queued) = (BTreeMap::new(), HashMap::new());
-        let controllers = behaviour::controllers().collect();
-        Self { store: Store::default(), disks: Disks::default(), now, chance: seed, queue, queued, asked: 0, heard: 0, controllers }
+        let rules = subjects.iter().flat_map(|subject| subject.rules).collect();
+        let controllers = subjects.iter().flat_map(|subject| subject.controllers).collect();
+        Self { store: Store::default(), disks: Disks::default(), now, chance: seed, queue, queued, asked: 0, heard: 0, rules, controllers }
     }
 
     pub fn now(&self) -> Timestamp {
@@ -198,10 +200,11 @@ fn kind_of(object: &Value) -> Result<Res, Status> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::sandbox::behaviour::SUBJECTS;
     use crate::sandbox::catalog::{CONFIG_MAP, NAMESPACE};
 
     fn world() -> World {
-        let mut world = World::new(7, Timestamp::UNIX_EPOCH);
+        let mut world = World::new(7, Timestamp::UNIX_EPOCH, SUBJECTS);
         world.create(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}})).unwrap();
         world
     }
@@ -257,7 +260,7 @@ mod tests {
     #[test]
     fn the_same_seed_tells_the_same_story() {
         let story = |seed| {
-            let mut world = World::new(seed, Timestamp::UNIX_EPOCH);
+            let mut world = World::new(seed, Timestamp::UNIX_EPOCH, SUBJECTS);
             [world.uid(), world.uid(), world.suffix()]
         };
         assert_eq!(story(1), story(1));

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::behaviour::{self, Verb, namespaces};
 use super::catalog::{self, Res};
 use super::names;
 use super::status::{Cause, Status};
-use super::store::{Key, text};
+use super::store::{Key, is_deleting, text};
+use super::subject::{Rule, Verb};
 use super::world::World;
 
 /// Who writes.
@@ -65,9 +65,8 @@ impl Attempt {
 }
 
 pub(super) fn admitted(world: &World, attempt: &mut Attempt) -> Result<(), Status> {
-    let meant =
-        |rule: &&behaviour::Rule| rule.resource == attempt.resource && rule.subresource == attempt.subresource && rule.verbs.contains(&attempt.verb);
-    for rule in behaviour::rules().filter(meant).collect::<Vec<_>>() {
+    let meant: Vec<&Rule> = world.rules.iter().copied().filter(|rule| rule.is_for(attempt)).collect();
+    for rule in meant {
         (rule.run)(world, attempt)?;
     }
     Ok(())
@@ -91,9 +90,6 @@ pub fn create_aloud(world: &mut World, mut attempt: Attempt) -> Result<(Arc<Valu
         return Err(Status::bad_request("resourceVersion should not be set on objects to be created"));
     }
     name(world, &mut attempt)?;
-    if attempt.resource.namespaced {
-        namespaces::may_be_made(world, &attempt)?;
-    }
     let (uid, stamp) = (world.uid(), world.stamp());
     let metadata = &mut attempt.object["metadata"];
     metadata["uid"] = uid.into();
@@ -165,7 +161,7 @@ pub fn update_aloud(world: &mut World, mut attempt: Attempt) -> Result<(Arc<Valu
     if attempt.dry_run {
         return Ok((Arc::new(attempt.object), attempt.warnings));
     }
-    let last_of_it = behaviour::is_deleting(&attempt.object) && finalizers(attempt.resource, &attempt.object).is_empty();
+    let last_of_it = is_deleting(&attempt.object) && finalizers(attempt.resource, &attempt.object).is_empty();
     let graceful = attempt.object.pointer("/metadata/deletionGracePeriodSeconds").and_then(Value::as_i64).is_some_and(|grace| grace > 0);
     let written = world.store.put(key.clone(), attempt.object);
     if last_of_it && !graceful {
@@ -225,7 +221,7 @@ fn no_new_finalizers(attempt: &Attempt, old: &Value) -> Result<(), Status> {
     let list = |object: &Value| object.pointer("/metadata/finalizers").and_then(Value::as_array).cloned().unwrap_or_default();
     let before = list(old);
     let new: Vec<Value> = list(&attempt.object).into_iter().filter(|one| !before.contains(one)).collect();
-    if !behaviour::is_deleting(old) || new.is_empty() {
+    if !is_deleting(old) || new.is_empty() {
         return Ok(());
     }
     let names: Vec<String> = new.iter().map(|name| format!("{name}")).collect();

@@ -11,6 +11,7 @@ use vmmove::app;
 use vmmove::cluster::Cluster;
 use vmmove::engine::clock::{Clock, Rng};
 use vmmove::output::io::Io;
+use vmmove::sandbox::behaviour::SUBJECTS;
 use vmmove::sandbox::catalog::{self, CLAIM, VM, VMI, VOLUME};
 use vmmove::sandbox::scenario;
 use vmmove::sandbox::server::Sandbox;
@@ -91,7 +92,7 @@ impl Write for Page {
 
 /// Plays a story from the beginning, on a runtime of its own.
 pub fn play<T, F: Future<Output = T>>(story: impl FnOnce(Stage) -> F) -> T {
-    let mut world = World::new(1, BEGIN);
+    let mut world = World::new(1, BEGIN, SUBJECTS);
     scenario::begin(&mut world).unwrap();
     play_from(&world, story)
 }

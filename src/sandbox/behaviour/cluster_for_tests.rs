@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::objects::{is_controlled_by, list};
+use crate::sandbox::behaviour::SUBJECTS;
 use crate::sandbox::catalog::{CLAIM, POD, Res, VM, VMI};
 use crate::sandbox::store::{Key, text};
 use crate::sandbox::world::World;
@@ -16,7 +17,7 @@ pub struct Cluster {
 }
 
 pub fn cluster() -> Cluster {
-    let mut world = World::new(11, Timestamp::UNIX_EPOCH);
+    let mut world = World::new(11, Timestamp::UNIX_EPOCH, SUBJECTS);
     for namespace in ["shop", "prod"] {
         world.create(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})).unwrap();
     }

@@ -12,8 +12,9 @@ use super::machine_status::{self, Trouble};
 use super::objects::{
     add_finalizer, adopt, annotate, annotation, controlled_by, controller, default, drop_finalizer, has_finalizer, is, put, remove,
 };
-use super::{Controller, Subject, instancetypes, is_deleting, itself, ownership, run_strategies, templates};
+use super::{Controller, Subject, instancetypes, is_deleting, itself, run_strategies, templates};
 use crate::sandbox::catalog::{CONTROLLER_REVISION, DATA_VOLUME, KUBEVIRT, VM, VMI};
+use crate::sandbox::delete::ORPHAN;
 use crate::sandbox::store::{Change, Key, text};
 use crate::sandbox::world::World;
 
@@ -77,7 +78,7 @@ fn instance(world: &mut World, vm: &Value) -> Option<Arc<Value>> {
 
 fn sync(world: &mut World, key: &Key, vm: &Arc<Value>, vmi: &mut Option<Arc<Value>>) -> Result<(), Trouble> {
     if is_deleting(vm) {
-        if vmi.is_none() || has_finalizer(vm, ownership::ORPHAN) {
+        if vmi.is_none() || has_finalizer(vm, ORPHAN) {
             drop(world.change(key, |vm| drop_finalizer(vm, FINALIZER)));
         } else if let Some(vmi) = vmi {
             stop(world, vm, vmi)?;

@@ -6,14 +6,17 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{Controller, Rule, Subject, Verb, is_deleting, itself};
-use crate::sandbox::catalog::{self, NAMESPACE};
+use crate::sandbox::catalog::{self, ANYTHING, NAMESPACE};
 use crate::sandbox::status::Status;
 use crate::sandbox::store::{Key, text};
 use crate::sandbox::world::World;
 use crate::sandbox::write::Attempt;
 
 pub const SUBJECT: Subject = Subject {
-    rules: &[Rule { resource: &NAMESPACE, subresource: "", verbs: &[Verb::Create], run: born }],
+    rules: &[
+        Rule { resource: &ANYTHING, subresource: "", verbs: &[Verb::Create], run: may_be_made },
+        Rule { resource: &NAMESPACE, subresource: "", verbs: &[Verb::Create], run: born },
+    ],
     controllers: &[
         Controller { name: "namespace", watches: &[(&NAMESPACE, itself)], reconcile: empty },
         Controller { name: "serviceaccount", watches: &[(&NAMESPACE, itself)], reconcile: furnish },
@@ -32,11 +35,11 @@ fn born(_: &World, attempt: &mut Attempt) -> Result<(), Status> {
     Ok(())
 }
 
-/// Refuses what is to be made in a namespace that is not there or is going.
-///
-/// # Errors
-/// In the words of the admission plugin.
-pub fn may_be_made(world: &World, attempt: &Attempt) -> Result<(), Status> {
+/// Refuses what is to be made in a namespace that is not there or is going, in the words of the admission plugin.
+fn may_be_made(world: &World, attempt: &mut Attempt) -> Result<(), Status> {
+    if !attempt.resource.namespaced {
+        return Ok(());
+    }
     let namespace = text(&attempt.object, "/metadata/namespace");
     let Some(found) = world.get(&NAMESPACE, "", namespace) else { return Err(Status::not_found(&NAMESPACE, namespace)) };
     if !is_deleting(&found) {

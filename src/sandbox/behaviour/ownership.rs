@@ -6,29 +6,15 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{Controller, Subject, is_deleting};
-use crate::sandbox::catalog;
+use crate::sandbox::catalog::{self, ANYTHING};
+use crate::sandbox::delete::{FOREGROUND, ORPHAN};
 use crate::sandbox::index::OWNED_BY;
 use crate::sandbox::store::{Change, Key, What, text};
 use crate::sandbox::world::World;
 use crate::sandbox::write::User;
 
-/// Watches every kind there is.
-const WATCHES: &[super::Watch] = &{
-    let mut all: [super::Watch; catalog::COUNT] = [(&catalog::NAMESPACE, concerned); catalog::COUNT];
-    let mut index = 0;
-    while index < catalog::COUNT {
-        all[index].0 = catalog::ALL[index];
-        index += 1;
-    }
-    all
-};
-
-pub const SUBJECT: Subject = Subject { rules: &[], controllers: &[Controller { name: "garbagecollector", watches: WATCHES, reconcile: collect }] };
-
-/// Deletion waits until the dependents no longer name the object as their owner.
-pub const ORPHAN: &str = "orphan";
-/// Deletion waits until the dependents that block it are gone.
-pub const FOREGROUND: &str = "foregroundDeletion";
+pub const SUBJECT: Subject =
+    Subject { rules: &[], controllers: &[Controller { name: "garbagecollector", watches: &[(&ANYTHING, concerned)], reconcile: collect }] };
 
 /// An owner that goes concerns what it owns, and an owned object itself; an object that is going with one of our finalizers too.
 fn concerned(world: &World, change: &Change) -> Vec<Key> {

@@ -8,41 +8,23 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::claims::{class, no_amount, wanted};
-use super::{Controller, Rule, Subject, Verb, Watch};
-use crate::sandbox::catalog::{self, CLAIM, CONFIG_MAP, EVENT, POD, QUOTA, Res, SECRET, SERVICE};
+use super::{Controller, Rule, Subject, Verb};
+use crate::sandbox::catalog::{self, ANYTHING, CLAIM, CONFIG_MAP, EVENT, POD, QUOTA, Res, SECRET, SERVICE};
 use crate::sandbox::quantity::{Quantity, amounts, tidy};
 use crate::sandbox::status::Status;
 use crate::sandbox::store::{Change, Key, What, text};
 use crate::sandbox::world::World;
 use crate::sandbox::write::Attempt;
 
-const ASKED: Rule = Rule { resource: &QUOTA, subresource: "", verbs: &[Verb::Create], run: within };
-
-/// Everything that is made is counted; claims also when they grow.
-const RULES: &[Rule] = &{
-    let mut all = [ASKED; catalog::COUNT + 2];
-    let mut index = 0;
-    while index < catalog::COUNT {
-        all[index].resource = catalog::ALL[index];
-        index += 1;
-    }
-    all[index] = Rule { resource: &CLAIM, subresource: "", verbs: &[Verb::Update], run: within };
-    all[index + 1] = Rule { resource: &QUOTA, subresource: "", verbs: &[Verb::Create, Verb::Update], run: complete };
-    all
+pub const SUBJECT: Subject = Subject {
+    rules: &[
+        // Everything that is made is counted; claims also when they grow.
+        Rule { resource: &ANYTHING, subresource: "", verbs: &[Verb::Create], run: within },
+        Rule { resource: &CLAIM, subresource: "", verbs: &[Verb::Update], run: within },
+        Rule { resource: &QUOTA, subresource: "", verbs: &[Verb::Create, Verb::Update], run: complete },
+    ],
+    controllers: &[Controller { name: "resourcequota-controller", watches: &[(&ANYTHING, quotas_of)], reconcile: count }],
 };
-
-const WATCHES: &[Watch] = &{
-    let mut all: [Watch; catalog::COUNT] = [(&QUOTA, quotas_of); catalog::COUNT];
-    let mut index = 0;
-    while index < catalog::COUNT {
-        all[index].0 = catalog::ALL[index];
-        index += 1;
-    }
-    all
-};
-
-pub const SUBJECT: Subject =
-    Subject { rules: RULES, controllers: &[Controller { name: "resourcequota-controller", watches: WATCHES, reconcile: count }] };
 
 type Amounts = BTreeMap<String, Quantity>;
 

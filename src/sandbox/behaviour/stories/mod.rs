@@ -13,6 +13,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use crate::sandbox::behaviour::SUBJECTS;
 use crate::sandbox::catalog::{CLAIM, EVENT, Res, STORAGE_CLASS, VOLUME};
 use crate::sandbox::status::Status;
 use crate::sandbox::store::{Key, text};
@@ -22,7 +23,7 @@ pub const SECOND: Duration = Duration::from_secs(1);
 
 /// A cluster with the laboratory's classes and two namespaces.
 pub fn world() -> World {
-    let mut world = World::new(7, Timestamp::UNIX_EPOCH);
+    let mut world = World::new(7, Timestamp::UNIX_EPOCH, SUBJECTS);
     for name in ["shop", "store"] {
         world.create(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})).unwrap();
     }
