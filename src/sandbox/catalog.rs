@@ -137,6 +137,7 @@ resources! {
     VMI = kind("kubevirt.io", KUBEVIRT_IO, "VirtualMachineInstance", "virtualmachineinstances").custom().short(&["vmi", "vmis"]);
     VMIM = kind("kubevirt.io", KUBEVIRT_IO, "VirtualMachineInstanceMigration", "virtualmachineinstancemigrations").status().custom().short(&["vmim", "vmims"]);
     VMI_PRESET = kind("kubevirt.io", KUBEVIRT_IO, "VirtualMachineInstancePreset", "virtualmachineinstancepresets").custom().short(&["vmipreset", "vmipresets"]);
+    VM_POOL = kind("pool.kubevirt.io", BETA, "VirtualMachinePool", "virtualmachinepools").status().custom().short(&["vmpool", "vmpools"]);
     KUBEVIRT = kind("kubevirt.io", KUBEVIRT_IO, "KubeVirt", "kubevirts").status().custom().short(&["kv", "kvs"]);
     INSTANCETYPE = kind("instancetype.kubevirt.io", BETA, "VirtualMachineInstancetype", "virtualmachineinstancetypes").custom().short(&["vminstancetype", "vminstancetypes", "vmf", "vmfs"]);
     PREFERENCE = kind("instancetype.kubevirt.io", BETA, "VirtualMachinePreference", "virtualmachinepreferences").custom().short(&["vmpref", "vmprefs", "vmp", "vmps"]);

@@ -1,24 +1,51 @@
-//! What a sandbox begins with: manifests in YAML, as kubectl prints them. They are put there as they are, status included.
+//! A cluster with a story: what every sandbox begins with, and what a scenario puts into it.
+//!
+//! What a file tells only wishes of is made as by `kubectl create`, with all rules. What says itself how it is (it has a status, or the
+//! identity that a cluster gave it) is put there as it is. Then the cluster lives for some minutes by itself, before anybody sees it.
 
+use std::time::Duration;
+
+use jiff::Timestamp;
 use serde_json::{Value, json};
-use thiserror::Error;
 
+use super::behaviour::SUBJECTS;
 use super::catalog::{self, Res};
+use super::dump;
+use super::load_error::LoadError;
+use super::reading::{self, Reading, Written};
 use super::store::{Key, text};
 use super::world::World;
 
 /// The cluster without any machine.
-const PLAIN: &str = include_str!("scenarios/plain.yaml");
+const CLUSTER: &str = include_str!("scenarios/cluster.yaml");
+/// So long ago everything was made that does not say when.
+const AGE: Duration = Duration::from_secs(41 * 24 * 3600);
+/// In this time everything comes to rest: volumes are made and bound, images imported, guests up.
+const REST: Duration = Duration::from_secs(600);
+/// Of these a dump brings its own, instead of the usual cluster's.
+const OWN: &[Res] = &[
+    &catalog::NODE,
+    &catalog::STORAGE_CLASS,
+    &catalog::CSI_DRIVER,
+    &catalog::SNAPSHOT_CLASS,
+    &catalog::STORAGE_PROFILE,
+    &catalog::KUBEVIRT,
+    &catalog::CDI,
+];
 
-/// Why manifests could not be loaded.
-#[derive(Debug, Error)]
-pub enum LoadError {
-    #[error("it is no YAML: {0}")]
-    Yaml(String),
-    #[error("document {number}: kind \"{kind}\" of version \"{api_version}\" is not served here")]
-    UnknownKind { number: usize, kind: String, api_version: String },
-    #[error("document {number}: {kind} has no name")]
-    NoName { number: usize, kind: String },
+/// A cluster as a scenario tells, at rest, at a time. The same seed gives the same one.
+///
+/// # Errors
+/// What is wrong with the scenario.
+pub fn play(seed: u64, now: Timestamp, scenario: Reading) -> Result<World, LoadError> {
+    let mut world = World::new(seed, now - AGE, SUBJECTS);
+    begin(&mut world)?;
+    without(&mut world, &scenario);
+    put_all(&mut world, scenario.objects)?;
+    world.let_pass(REST);
+    world.advance(now);
+    world.store.compact(world.store.version());
+    Ok(world)
 }
 
 /// Fills a cluster with what every scenario begins with.
@@ -26,64 +53,78 @@ pub enum LoadError {
 /// # Errors
 /// None, as long as that is well-formed, which a test says.
 pub fn begin(world: &mut World) -> Result<(), LoadError> {
-    load(world, PLAIN)?;
+    for written in reading::read(CLUSTER)?.objects {
+        put(world, written.resource, written.object);
+    }
     for kind in catalog::ALL.iter().filter(|kind| kind.custom) {
         put(world, &catalog::CRD, definition(kind));
     }
     Ok(())
 }
 
-/// Puts the manifests of a YAML stream into a cluster; lists are taken apart. Nothing is put when one of them is wrong.
+/// Puts the manifests of a YAML stream into a cluster, beside what is there. Kinds that are not served are refused.
 ///
 /// # Errors
 /// The first thing that is wrong, with the number of its document.
 pub fn load(world: &mut World, text: &str) -> Result<(), LoadError> {
-    let documents: Vec<Value> = serde_saphyr::from_multiple(text).map_err(|error| LoadError::Yaml(error.to_string()))?;
-    let mut all = Vec::new();
-    for (number, document) in (1..).zip(documents) {
-        let items = match document {
-            Value::Null => Vec::new(),
-            Value::Object(mut list) if list.get("items").is_some_and(Value::is_array) => match list.remove("items") {
-                Some(Value::Array(items)) => items,
-                _ => Vec::new(),
-            },
-            one => vec![one],
-        };
-        for object in items {
-            all.push((resource(number, &object)?, object));
+    let reading = reading::read(text)?;
+    if reading.unknown.is_empty() { put_all(world, reading.objects) } else { Err(LoadError::UnknownKinds(reading.unknown)) }
+}
+
+/// Takes away what the scenario says there is not, and what it brings its own of.
+fn without(world: &mut World, scenario: &Reading) {
+    let brought = |kind: Res| scenario.objects.iter().any(|written| written.resource == kind && written.comes_from_a_cluster());
+    let own = |kind: Res| OWN.contains(&kind) && (brought(kind) || kind == &catalog::STORAGE_PROFILE && brought(&catalog::STORAGE_CLASS));
+    let goes = |kind: Res| scenario.header.without.iter().any(|name| name == kind.kind) || own(kind);
+    for kind in catalog::ALL.iter().filter(|kind| goes(kind)) {
+        let keys: Vec<Key> = world.store.list(kind, None).map(|(key, _)| key.clone()).collect();
+        for key in keys {
+            world.store.remove(&key);
         }
     }
-    for (resource, object) in all {
-        put(world, resource, object);
+}
+
+fn put_all(world: &mut World, mut objects: Vec<Written>) -> Result<(), LoadError> {
+    dump::narrow(&mut objects);
+    let lacking = dump::lacking(&objects);
+    if !lacking.is_empty() {
+        return Err(LoadError::Incomplete(lacking));
+    }
+    let (namespaces, others): (Vec<Written>, Vec<Written>) = objects.into_iter().partition(|written| written.resource == &catalog::NAMESPACE);
+    for written in namespaces {
+        put(world, &catalog::NAMESPACE, written.object);
+    }
+    for written in others {
+        let home = Key::new(&catalog::NAMESPACE, "", text(&written.object, "/metadata/namespace"));
+        if written.resource.namespaced && world.store.get(&home).is_none() {
+            put(world, &catalog::NAMESPACE, json!({"kind": "Namespace", "metadata": {"name": home.name}}));
+        }
+        if written.is_as_it_is() {
+            put(world, written.resource, written.object);
+            continue;
+        }
+        let name = written.key().name;
+        let refused = |why: String| LoadError::Refused { place: written.place, kind: written.resource.kind.to_owned(), name, why };
+        world.create(written.object).map_err(|status| refused(status.message().to_owned()))?;
     }
     Ok(())
 }
 
-fn resource(number: usize, object: &Value) -> Result<Res, LoadError> {
-    let (api_version, kind) = (text(object, "/apiVersion").to_owned(), text(object, "/kind").to_owned());
-    let Some(resource) = catalog::of(&api_version, &kind) else { return Err(LoadError::UnknownKind { number, kind, api_version }) };
-    if text(object, "/metadata/name").is_empty() {
-        return Err(LoadError::NoName { number, kind });
-    }
-    Ok(resource)
-}
-
 /// Puts an object there as it is, with the marks that every object has.
 fn put(world: &mut World, resource: Res, mut object: Value) {
-    let (uid, stamp) = (world.uid(), world.stamp());
     object["apiVersion"] = resource.api_version().into();
-    if resource.namespaced && text(&object, "/metadata/namespace").is_empty() {
-        object["metadata"]["namespace"] = "default".into();
+    if object["metadata"].get("uid").is_none_or(Value::is_null) {
+        object["metadata"]["uid"] = world.uid().into();
     }
-    for (field, value) in [("uid", Value::from(uid)), ("creationTimestamp", stamp)] {
-        if object["metadata"].get(field).is_none_or(Value::is_null) {
-            object["metadata"][field] = value;
-        }
+    if object["metadata"].get("creationTimestamp").is_none_or(Value::is_null) {
+        object["metadata"]["creationTimestamp"] = world.stamp();
     }
     if resource == &catalog::NAMESPACE {
         object["metadata"]["labels"]["kubernetes.io/metadata.name"] = object["metadata"]["name"].clone();
         object["spec"] = json!({"finalizers": ["kubernetes"]});
-        object["status"] = json!({"phase": "Active"});
+        if object.get("status").is_none_or(Value::is_null) {
+            object["status"] = json!({"phase": "Active"});
+        }
     }
     world.store.put(Key::of(resource, &object), object);
 }
@@ -103,28 +144,5 @@ fn definition(kind: Res) -> Value {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-    use crate::sandbox::behaviour::SUBJECTS;
-
-    #[test]
-    fn the_plain_cluster_is_well_formed_and_what_is_not_is_named() {
-        let mut world = World::new(1, jiff::Timestamp::UNIX_EPOCH, SUBJECTS);
-        begin(&mut world).unwrap();
-        assert_eq!(world.list(&catalog::NODE, None).len(), 2);
-        assert_eq!(world.list(&catalog::STORAGE_CLASS, None).len(), 4);
-        let before = world.store.version();
-        for (text, words) in [
-            (
-                "kind: Namespace\napiVersion: v1\nmetadata: {name: a}\n---\nkind: Pot\napiVersion: v1\n",
-                "document 2: kind \"Pot\" of version \"v1\" is not served here",
-            ),
-            ("kind: Namespace\napiVersion: v1\n", "document 1: Namespace has no name"),
-        ] {
-            assert_eq!(load(&mut world, text).unwrap_err().to_string(), words);
-        }
-        assert!(matches!(load(&mut world, "a: [").unwrap_err(), LoadError::Yaml(_)));
-        assert_eq!(world.store.version(), before);
-    }
-}
+#[path = "scenario_tests.rs"]
+mod tests;
