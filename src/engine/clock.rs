@@ -1,5 +1,6 @@
 //! Time and chance, handed in: tests pause the one and seed the other.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -76,6 +77,24 @@ impl Rng for SystemRng {
     fn next(&self) -> u64 {
         use std::hash::{BuildHasher, Hasher};
         std::hash::RandomState::new().build_hasher().finish()
+    }
+}
+
+/// The numbers that follow from a seed: the same story each time (Knuth's linear congruential generator, MMIX).
+#[derive(Debug)]
+pub struct Seeded(AtomicU64);
+
+impl Seeded {
+    pub fn new(seed: u64) -> Self {
+        Self(AtomicU64::new(seed))
+    }
+}
+
+impl Rng for Seeded {
+    fn next(&self) -> u64 {
+        let step = |number: u64| number.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let before = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |number| Some(step(number)));
+        step(before.unwrap_or_else(|number| number)) >> 11
     }
 }
 

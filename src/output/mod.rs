@@ -21,6 +21,7 @@ pub mod log;
 pub mod name;
 pub mod picker;
 pub mod progress;
+pub mod rehearsal;
 pub mod review;
 pub mod stream;
 pub mod summary;

@@ -22,6 +22,7 @@ macro_rules! scenarios {
 
 scenarios! {
     "plain": "a database with two disks and a second network, a web server, and an old machine that is switched off"
+    "demo": "what 'sandbox demo' shows: a database, a web server and a machine that is switched off"
     "dv-template": "a machine whose disks are made by its DataVolume templates, one imported and one blank"
     "vtpm": "a machine with a TPM and EFI variables that outlive a reboot"
     "shared-disk": "two machines that write to one disk"

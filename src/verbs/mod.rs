@@ -28,6 +28,7 @@ pub mod recreate;
 pub mod resume;
 pub mod rollback;
 pub mod run;
+pub mod sandbox;
 pub mod select;
 pub mod start;
 pub mod status;
@@ -120,6 +121,8 @@ verbs! {
     Resume = resume "resume";
     /// Go back to the source, as long as cleanup has not begun
     Rollback = rollback "rollback";
+    /// A cluster in this process, to try the tool on
+    Sandbox = sandbox "sandbox";
     /// Print shell completion, or install it for kubectl and oc
     Completion = completion "completion";
     /// Explain a finding, a strategy, or the fields of a document

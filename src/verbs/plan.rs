@@ -10,11 +10,14 @@ use super::args::display::{Table, on_stderr};
 use super::args::selection::Selection;
 use super::looking::diff::diff;
 use super::looking::planning::{Looked, decided, planned};
+use super::looking::rehearsal::rehearse;
 use super::looking::save;
 use super::looking::wanted::{Named, named, required};
 use crate::exit::Code;
 use crate::model::failure::Failure;
+use crate::output::colour::Paint;
 use crate::output::format::Format;
+use crate::output::rehearsal::told;
 use crate::output::table::nothing_found;
 use crate::output::{columns, json as as_json, review, table, yaml};
 use crate::plan::rbac::rbac;
@@ -28,6 +31,9 @@ Examples:
   # Keep the plan for review, and carry it out later
   kubectl vmmove plan 'db-*' -n shop --to prod --save plan.yaml
   kubectl vmmove run -f plan.yaml
+
+  # Carry it out in a sandbox first, filled with what is seen of the cluster
+  kubectl vmmove plan db-1 -n shop --to prod --rehearse
 
   # What would change in each object
   kubectl vmmove plan db-1 -n shop --to prod --diff
@@ -50,6 +56,9 @@ pub struct Args {
     /// Print how each object of the target differs from that of the source; secrets are left out
     #[arg(long, conflicts_with = "format")]
     diff: bool,
+    /// Carry the plan out, and back again, in a sandbox filled with what was seen of the cluster, which hears nothing of it
+    #[arg(long, conflicts_with_all = ["print_rbac", "diff"])]
+    rehearse: bool,
     /// Exit with 2 when there is something to move
     #[arg(long)]
     detailed_exitcode: bool,
@@ -75,16 +84,28 @@ pub async fn run(cx: &mut Context, args: &Args) -> Result<Code, Failure> {
         tell_findings(cx, &looked);
         return ending(cx, args, &looked);
     }
-    let looked = planned(cx, &wanted, &args.decisions).await?;
+    let mut looked = planned(cx, &wanted, &args.decisions).await?;
     if looked.planned.plan.spec.machines.is_empty() && !looked.is_blocked() {
         cx.io.remark(&nothing_found(Some(&looked.seen.source.namespace)));
         return Ok(Code::DONE);
+    }
+    if args.rehearse && !looked.is_blocked() {
+        rehearsed(cx, &mut looked).await?;
     }
     show(cx, args, &looked).await?;
     if let Some(path) = &args.save {
         keep(cx, &looked, path)?;
     }
     ending(cx, args, &looked)
+}
+
+/// Rehearses the plan and tells what happened; what was found joins the plan's findings.
+async fn rehearsed(cx: &mut Context, looked: &mut Looked) -> Result<(), Failure> {
+    let rehearsal = rehearse(&cx.prefix, cx.clock.now(), &looked.seen, &looked.planned.plan).await?;
+    let paint = Paint::for_stream(cx.io.stderr_is_terminal, cx.io.env);
+    cx.io.remark(&format!("{}\n", told(&rehearsal, &cx.prefix, paint)));
+    looked.planned.findings.extend(rehearsal.findings);
+    Ok(())
 }
 
 fn ending(cx: &Context, args: &Args, looked: &Looked) -> Result<Code, Failure> {

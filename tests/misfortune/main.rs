@@ -116,8 +116,8 @@ impl Tale {
             let seen = stage.may_die_at(&self.line).await;
             stage.sandbox.misfortune().clear();
             let died = seen.is_none();
-            if let Some(seen) = seen.filter(|seen| seen.code != 0) {
-                wrong.push(format!("ended with {}: {}", seen.code, seen.stderr));
+            if let Some(seen) = seen.filter(|seen| seen.code.0 != 0) {
+                wrong.push(format!("ended with {}: {}", seen.code.0, seen.stderr));
             }
             if died || goes_back {
                 stage.pass(REST).await;
@@ -129,8 +129,8 @@ impl Tale {
                 };
                 if !line.is_empty() {
                     let seen = stage.types(&line).await;
-                    if seen.code != 0 {
-                        wrong.push(format!("{line} ended with {}: {}", seen.code, seen.stderr));
+                    if seen.code.0 != 0 {
+                        wrong.push(format!("{line} ended with {}: {}", seen.code.0, seen.stderr));
                     }
                 }
             }

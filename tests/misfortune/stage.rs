@@ -1,16 +1,12 @@
 //! A cluster in this process, time that stands still while anything is to be done, and somebody who types commands.
 
-use std::io::{self, Cursor, Write};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::BoxFuture;
 use jiff::Timestamp;
 use serde_json::Value;
-use vmmove::app;
-use vmmove::cluster::Cluster;
-use vmmove::engine::clock::{Clock, Rng};
-use vmmove::output::io::Io;
+use vmmove::engine::clock::Seeded;
+use vmmove::exit::Code;
 use vmmove::sandbox::behaviour::SUBJECTS;
 use vmmove::sandbox::catalog::{self, CLAIM, VM, VMI, VOLUME};
 use vmmove::sandbox::scenario;
@@ -18,7 +14,7 @@ use vmmove::sandbox::server::Sandbox;
 use vmmove::sandbox::store::{Key, text};
 use vmmove::sandbox::time::{Scaled, Time};
 use vmmove::sandbox::world::World;
-use vmmove::verbs::Context;
+use vmmove::verbs::sandbox::inside::{self, Said};
 
 /// When every story begins.
 const BEGIN: Timestamp = Timestamp::constant(1_767_225_600, 0);
@@ -27,67 +23,7 @@ const BEGIN: Timestamp = Timestamp::constant(1_767_225_600, 0);
 pub struct Stage {
     pub sandbox: Sandbox,
     time: Scaled,
-    begun: Timestamp,
-    rng: Arc<Numbers>,
-}
-
-/// What a command printed, and how it ended.
-#[derive(Debug)]
-pub struct Seen {
-    pub code: u8,
-    pub stdout: String,
-    pub stderr: String,
-}
-
-/// The time of the sandbox, as the tool asks for it.
-#[derive(Clone, Copy)]
-struct Shown {
-    time: Scaled,
-    begun: Timestamp,
-}
-
-impl Clock for Shown {
-    fn elapsed(&self) -> Duration {
-        Duration::try_from(self.time.now().duration_since(self.begun)).unwrap_or_default()
-    }
-
-    fn now(&self) -> Timestamp {
-        self.time.now()
-    }
-
-    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        self.time.sleep(duration)
-    }
-}
-
-struct Numbers(Mutex<u64>);
-
-impl Rng for Numbers {
-    fn next(&self) -> u64 {
-        let mut number = self.0.lock().unwrap();
-        *number = number.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        *number >> 11
-    }
-}
-
-#[derive(Clone, Default)]
-struct Page(Arc<Mutex<Vec<u8>>>);
-
-impl Page {
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-}
-
-impl Write for Page {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+    rng: Arc<Seeded>,
 }
 
 /// Plays a story from the beginning, on a runtime of its own.
@@ -101,11 +37,10 @@ pub fn play<T, F: Future<Output = T>>(story: impl FnOnce(Stage) -> F) -> T {
 pub fn play_from<T, F: Future<Output = T>>(world: &World, story: impl FnOnce(Stage) -> F) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     runtime.block_on(async {
-        let begun = world.now();
-        let time = Scaled::new(begun, 1);
+        let time = Scaled::new(world.now(), 1);
         let sandbox = Sandbox::of(world.clone(), Arc::new(time));
         tokio::spawn(sandbox.clone().live());
-        story(Stage { sandbox, time, begun, rng: Arc::new(Numbers(Mutex::new(1))) }).await
+        story(Stage { sandbox, time, rng: Arc::new(Seeded::new(1)) }).await
     })
 }
 
@@ -181,44 +116,12 @@ impl Stage {
     }
 
     /// Types `kubectl vmmove ...` and waits for the end.
-    pub async fn types(&self, line: &str) -> Seen {
-        let (stdout, stderr) = (Page::default(), Page::default());
-        let mut io = Io {
-            stdin: Box::new(Cursor::new(Vec::new())),
-            stdout: Box::new(stdout.clone()),
-            stderr: Box::new(stderr.clone()),
-            stdin_is_terminal: false,
-            stdout_is_terminal: false,
-            stderr_is_terminal: false,
-            env: |_| None,
-        };
-        let code = match app::read("kubectl vmmove", line.split_whitespace().map(Into::into), &mut io) {
-            Err(code) => code,
-            Ok(cli) => {
-                let sandbox = self.sandbox.clone();
-                let clock = Arc::new(Shown { time: self.time, begun: self.begun });
-                let timing = clock.clone();
-                let mut cx = Context {
-                    connection: cli.connection.clone(),
-                    connector: Arc::new(move |ask| {
-                        let namespace = ask.namespace.unwrap_or_else(|| "default".to_owned());
-                        let cluster = Cluster::from_service(sandbox.clone(), &namespace, timing.clone());
-                        Box::pin(async move { Ok(cluster) })
-                    }),
-                    io,
-                    clock,
-                    rng: self.rng.clone(),
-                    prefix: "kubectl vmmove".to_owned(),
-                    program: "kubectl-vmmove".to_owned(),
-                };
-                app::run(cli, &mut cx).await
-            }
-        };
-        Seen { code: code.0, stdout: stdout.text(), stderr: stderr.text() }
+    pub async fn types(&self, line: &str) -> Said {
+        inside::types(&self.sandbox, self.time, self.rng.clone(), "kubectl vmmove", line, String::new()).await
     }
 
     /// As [`Stage::types`], by a process that may die on the way; then nothing is seen of it.
-    pub async fn may_die_at(&self, line: &str) -> Option<Seen> {
+    pub async fn may_die_at(&self, line: &str) -> Option<Said> {
         let mut crashes = self.sandbox.misfortune().crashes.subscribe();
         crashes.mark_unchanged();
         tokio::select! {
@@ -242,9 +145,9 @@ impl Stage {
     }
 
     /// As [`Stage::types`], for a command that has to succeed.
-    pub async fn does(&self, line: &str) -> Seen {
+    pub async fn does(&self, line: &str) -> Said {
         let seen = self.types(line).await;
-        assert_eq!(seen.code, 0, "{line}\n--- stdout\n{}--- stderr\n{}", seen.stdout, seen.stderr);
+        assert_eq!(seen.code, Code::DONE, "{line}\n--- stdout\n{}--- stderr\n{}", seen.stdout, seen.stderr);
         seen
     }
 }

@@ -10,6 +10,7 @@ pub mod fields;
 pub mod machines;
 pub mod move_list;
 pub mod plan_fields;
+pub mod rehearsal;
 pub mod running;
 pub mod server;
 pub mod strategies;
@@ -41,7 +42,7 @@ pub enum Explanation {
 }
 
 /// Texts of findings, one group per subject.
-pub const FINDINGS: &[&[Text]] = &[server::TEXTS, machines::TEXTS, disks::TEXTS, target::TEXTS, carry::TEXTS, drift::TEXTS, running::TEXTS];
+pub const FINDINGS: &[&[Text]] = &[server::TEXTS, machines::TEXTS, disks::TEXTS, target::TEXTS, carry::TEXTS, drift::TEXTS, rehearsal::TEXTS, running::TEXTS];
 
 /// Explains a code, a strategy, or a document's field (`MovePlan.spec.machines`), in any case; the error is the nearest topic there is.
 pub fn explain(topic: &str) -> Result<Explanation, Option<&'static str>> {

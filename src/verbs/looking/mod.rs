@@ -7,6 +7,7 @@ pub mod export;
 pub mod manifests;
 pub mod planning;
 pub mod questions;
+pub mod rehearsal;
 pub mod save;
 pub mod wanted;
 
