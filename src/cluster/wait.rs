@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use futures::future::{FutureExt, select_all};
 use serde_json::Value;
-use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 use super::call::Cluster;
 use super::watch::keep_watching;
+use crate::engine::bell::Bell;
 use crate::model::kind::{self, Kind};
 
 /// How often a waiter looks by itself where nothing can be watched.
@@ -113,7 +113,7 @@ fn guest_of(object: &Value) -> Option<&str> {
 
 /// A watch that runs as long as somebody holds this.
 pub struct Watching {
-    wakes: watch::Sender<Changes>,
+    changes: Arc<Bell<Changes>>,
     task: AbortHandle,
 }
 
@@ -131,7 +131,6 @@ pub struct Wakes {
 
 /// One topic of one waiter.
 struct Waiting {
-    changes: watch::Receiver<Changes>,
     about: About,
     seen: u64,
     watching: Arc<Watching>,
@@ -140,16 +139,12 @@ struct Waiting {
 impl Waiting {
     /// Resolves when something changed that matters here.
     async fn next(&mut self) {
-        while self.changes.changed().await.is_ok() {
-            if self.is_news() {
-                return;
-            }
-        }
+        let (about, seen) = (&self.about, self.seen);
+        self.watching.changes.until(|changes| changes.seen_by(about) != seen).await;
     }
 
-    fn is_news(&mut self) -> bool {
-        let now = self.changes.borrow_and_update().seen_by(&self.about);
-        std::mem::replace(&mut self.seen, now) != now
+    fn see(&mut self) {
+        self.seen = self.watching.changes.look(|changes| changes.seen_by(&self.about));
     }
 }
 
@@ -158,9 +153,8 @@ impl Cluster {
     pub fn watch(&self, topics: &[Topic]) -> Wakes {
         let waiting = |topic: &Topic| {
             let watching = self.watching(&Topic { about: About::All, ..topic.clone() });
-            let changes = watching.wakes.subscribe();
-            let seen = changes.borrow().seen_by(&topic.about);
-            Waiting { changes, about: topic.about.clone(), seen, watching }
+            let seen = watching.changes.look(|changes| changes.seen_by(&topic.about));
+            Waiting { about: topic.about.clone(), seen, watching }
         };
         Wakes { topics: topics.iter().map(waiting).collect(), cluster: self.clone() }
     }
@@ -170,9 +164,9 @@ impl Cluster {
         if let Some(watching) = running.get(topic).and_then(std::sync::Weak::upgrade) {
             return watching;
         }
-        let wakes = watch::Sender::default();
-        let task = tokio::spawn(keep_watching(self.clone(), topic.clone(), wakes.clone())).abort_handle();
-        let watching = Arc::new(Watching { wakes, task });
+        let changes = Arc::<Bell<Changes>>::default();
+        let task = tokio::spawn(keep_watching(self.clone(), topic.clone(), changes.clone())).abort_handle();
+        let watching = Arc::new(Watching { changes, task });
         running.retain(|_, watching| watching.strong_count() > 0);
         running.insert(topic.clone(), Arc::downgrade(&watching));
         watching
@@ -193,9 +187,7 @@ impl Wakes {
             return;
         }
         select_all(self.topics.iter_mut().map(|waiting| waiting.next().boxed())).await;
-        for waiting in &mut self.topics {
-            waiting.is_news();
-        }
+        self.topics.iter_mut().for_each(Waiting::see);
     }
 }
 

@@ -3,6 +3,7 @@
 //! Only metadata is asked for: a wake-up needs no contents, and what Secrets hold never travels.
 
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -10,13 +11,13 @@ use futures::future::{Either, select};
 use http::Method;
 use kube::core::WatchEvent;
 use serde_json::Value;
-use tokio::sync::watch;
 
 use super::call::Cluster;
 use super::error::{ApiError, Reason};
 use super::path::{collection, with_query};
 use super::request::{Call, METADATA, METADATA_LIST};
 use super::wait::{Changes, Topic, WITHOUT_WATCH};
+use crate::engine::bell::Bell;
 
 /// A watch that is silent for so long is taken for dead.
 const SILENCE: Duration = Duration::from_secs(60);
@@ -36,19 +37,19 @@ enum End {
     Failed(ApiError),
 }
 
-/// Watches a topic until the task is aborted, and says so in `wakes` whenever something may have changed.
-pub(super) async fn keep_watching(cluster: Cluster, topic: Topic, wakes: watch::Sender<Changes>) {
+/// Watches a topic until the task is aborted, and says so by `changes` whenever something may have changed.
+pub(super) async fn keep_watching(cluster: Cluster, topic: Topic, changes: Arc<Bell<Changes>>) {
     let mut version = String::new();
     let mut pause = Duration::from_millis(250);
     loop {
         let begun = cluster.clock().elapsed();
-        let end = stretch(&cluster, &topic, &mut version, &wakes).await;
+        let end = stretch(&cluster, &topic, &mut version, &changes).await;
         let lasted = cluster.clock().elapsed().saturating_sub(begun);
         match end {
             End::Closed => {}
             End::Lost => {
                 version.clear();
-                wake_all(&wakes);
+                wake_all(&changes);
             }
             End::Failed(error) if error.is_transient() => {
                 tracing::debug!(kind = topic.kind.plural, "watch broke: {error}");
@@ -59,7 +60,7 @@ pub(super) async fn keep_watching(cluster: Cluster, topic: Topic, wakes: watch::
                 pause = LONGEST_PAUSE.min(pause * 2);
                 if error.code != 0 {
                     // The server answers, so looking may work though watching does not.
-                    wake_all(&wakes);
+                    wake_all(&changes);
                 }
                 continue;
             }
@@ -67,7 +68,7 @@ pub(super) async fn keep_watching(cluster: Cluster, topic: Topic, wakes: watch::
                 tracing::debug!(kind = topic.kind.plural, "cannot watch: {error}");
                 version.clear();
                 cluster.clock().sleep(WITHOUT_WATCH).await;
-                wake_all(&wakes);
+                wake_all(&changes);
                 continue;
             }
         }
@@ -89,7 +90,7 @@ async fn newest(cluster: &Cluster, topic: &Topic) -> Result<String, ApiError> {
 }
 
 /// One request's worth of watching, from `version` on; keeps `version` up to date.
-async fn stretch(cluster: &Cluster, topic: &Topic, version: &mut String, wakes: &watch::Sender<Changes>) -> End {
+async fn stretch(cluster: &Cluster, topic: &Topic, version: &mut String, changes: &Bell<Changes>) -> End {
     if version.is_empty() && topic.name.is_none() {
         match newest(cluster, topic).await {
             Ok(newest) => *version = newest,
@@ -97,7 +98,7 @@ async fn stretch(cluster: &Cluster, topic: &Topic, version: &mut String, wakes: 
             Err(error) => return End::Failed(error),
         }
         // What happened before that is for the waiters to see.
-        wake_all(wakes);
+        wake_all(changes);
     }
     let call = Call::new(Method::GET, path(topic, version)).accept(METADATA);
     let request = match call.request::<Vec<u8>>() {
@@ -124,7 +125,7 @@ async fn stretch(cluster: &Cluster, topic: &Topic, version: &mut String, wakes: 
             Either::Right(_) if settled => return End::Lost,
             Either::Right(_) => {
                 settled = true;
-                wake_all(wakes);
+                wake_all(changes);
                 continue;
             }
         };
@@ -136,7 +137,7 @@ async fn stretch(cluster: &Cluster, topic: &Topic, version: &mut String, wakes: 
                     seen.clone_into(version);
                 }
                 let gone = matches!(event, WatchEvent::Deleted(_));
-                wakes.send_modify(|changes| if fresh { changes.count_unknown() } else { changes.count(object, gone) });
+                changes.change(|changes| if fresh { changes.count_unknown() } else { changes.count(object, gone) });
             }
             WatchEvent::Bookmark(bookmark) => bookmark.metadata.resource_version.clone_into(version),
             WatchEvent::Error(status) if status.code == 410 => return End::Lost,
@@ -145,8 +146,8 @@ async fn stretch(cluster: &Cluster, topic: &Topic, version: &mut String, wakes: 
     }
 }
 
-fn wake_all(wakes: &watch::Sender<Changes>) {
-    wakes.send_modify(Changes::count_unknown);
+fn wake_all(changes: &Bell<Changes>) {
+    changes.change(Changes::count_unknown);
 }
 
 fn path(topic: &Topic, version: &str) -> String {

@@ -124,6 +124,7 @@ impl<'a, H: Hands, L: Ledger> Engine<'a, H, L> {
             let held_back = self.way.hold_back(&mut ready, &mut flight.courtesy, self.clock.elapsed());
             if flight.slot.is_none() && !ready.is_empty() && !group.is_empty() {
                 tokio::select! {
+                    biased;
                     slot = self.slots.acquire() => flight.slot = slot.ok(),
                     limit = downtime.passed(self) => return Err(Trouble::TooLong(limit)),
                     () = self.cancel.asked() => {}
@@ -148,6 +149,7 @@ impl<'a, H: Hands, L: Ledger> Engine<'a, H, L> {
                 }
             }
             tokio::select! {
+                biased;
                 Some(landed) = flight.running.next() => self.land(&mut flight, landed, downtime),
                 limit = downtime.passed(self), if flight.trouble.is_none() => flight.give_up(Trouble::TooLong(limit), self.settings.on_failure),
                 () = woken => {}

@@ -3,6 +3,7 @@
 //! The world is seen through [`Hands`], the journal through [`Ledger`], and what happens is told to an
 //! [`Observer`](crate::model::event::Observer). Everything runs on one task; effects may be repeated at any time.
 
+pub mod bell;
 mod call;
 pub mod cancel;
 pub mod clock;

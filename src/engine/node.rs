@@ -85,6 +85,7 @@ impl<'a, H: Hands, L: Ledger> Engine<'a, H, L> {
             *said = Some(progress);
         }
         tokio::select! {
+            biased;
             () = wakes.next() => {}
             () = self.clock.sleep(LIVENESS) => {}
             () = stop.asked() => {}

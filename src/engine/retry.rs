@@ -40,6 +40,7 @@ impl Retry<'_> {
             let pause = jitter(ceiling, self.rng.next());
             tell(&cause.0, pause);
             tokio::select! {
+                biased;
                 () = self.clock.sleep(pause) => {}
                 () = self.stops[0].asked() => {}
                 () = self.stops[1].asked() => {}

@@ -89,6 +89,7 @@ impl Held {
                 return Ok(());
             }
             tokio::select! {
+                biased;
                 () = wakes.next() => {}
                 () = clock.sleep(EXPIRY.saturating_sub(unchanged)) => {}
             }

@@ -38,11 +38,8 @@ impl Script {
     pub fn line(&mut self, event: &Event) -> Option<Line> {
         match event {
             Event::MoveStarted { name } => Some(Line::Out(format!("move {name} started\n"))),
-            Event::StepStarted { step, title, .. } | Event::UndoStarted { step, title, .. } => {
-                self.titles.insert(step.clone(), title.clone());
-                self.waits.remove(step);
-                None
-            }
+            Event::StepStarted { step, title, .. } => self.begun(step, title.clone()),
+            Event::UndoStarted { step, title, .. } => self.begun(step, Title { doing: "going back".to_owned(), ..title.clone() }),
             Event::StepWaiting { step, progress, .. } => self.waiting(step, &progress.waiting_for),
             Event::StepRetrying { step, cause, after, .. } => {
                 let text = format!("{}: {}; trying again in {}", self.doing(step), escape::terminal(cause), took(*after));
@@ -79,6 +76,12 @@ impl Script {
             Some(title) => format!("{} {}", object(step, title), escape::terminal(&title.doing)),
             None => escape::terminal(&step.0).into_owned(),
         }
+    }
+
+    fn begun(&mut self, step: &StepId, title: Title) -> Option<Line> {
+        self.titles.insert(step.clone(), title);
+        self.waits.remove(step);
+        None
     }
 
     fn waiting(&mut self, step: &StepId, what: &str) -> Option<Line> {

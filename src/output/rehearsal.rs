@@ -35,7 +35,9 @@ pub fn told(rehearsal: &Rehearsal, prefix: &str, paint: Paint) -> String {
     if let Some(back) = &rehearsal.back {
         text += "and back again:\n";
         text += &lines(back, prefix);
-        times += &format!(" and {} back", age::human(back.took));
+        times.push_str(" and ");
+        times.push_str(&age::human(back.took));
+        times.push_str(" back");
     }
     text + &paint.quiet(format!("{times}; guests, drivers and controllers were simulated, yours take their own time.")) + "\n"
 }
@@ -43,7 +45,8 @@ pub fn told(rehearsal: &Rehearsal, prefix: &str, paint: Paint) -> String {
 fn lines(told: &Told, prefix: &str) -> String {
     let offers = format!("{prefix} ");
     let all = told.lines.lines().chain(if told.is_done { "" } else { &told.errors }.lines());
-    all.filter(|line| !line.is_empty() && !line.contains(&offers)).map(|line| format!("  {line}\n")).collect()
+    let kept = all.filter(|line| !line.is_empty() && !line.contains(&offers));
+    kept.fold(String::new(), |text, line| text + "  " + line + "\n")
 }
 
 #[cfg(test)]
@@ -52,7 +55,12 @@ mod tests {
 
     #[test]
     fn what_was_said_is_told_without_commands_that_make_no_sense() {
-        let forth = Told { lines: "a done\n1 moved\nRemove it with: kubectl vmmove cleanup x\n".to_owned(), took: Duration::from_secs(90), is_done: true, ..Told::default() };
+        let forth = Told {
+            lines: "a done\n1 moved\nRemove it with: kubectl vmmove cleanup x\n".to_owned(),
+            took: Duration::from_secs(90),
+            is_done: true,
+            ..Told::default()
+        };
         let back = Told { lines: "a undone\n".to_owned(), errors: "error: no\n".to_owned(), took: Duration::from_secs(5), is_done: false };
         let rehearsal = Rehearsal { objects: 1, forth, back: Some(back), findings: Vec::new() };
         assert_eq!(

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -13,7 +14,7 @@ use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Request, Response};
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 
 use super::api::watch::Watch;
 use super::api::{self, Reply, path};
@@ -36,8 +37,9 @@ pub struct Sandbox(Arc<Shared>);
 struct Shared {
     world: Mutex<World>,
     time: Arc<dyn Time>,
-    /// The version of the last change, for those who watch.
-    version: watch::Sender<u64>,
+    /// The version of the last change that was told to those who watch, in the order in which they began to wait.
+    version: AtomicU64,
+    changed: Arc<Notify>,
     /// Wakes the cluster's own life after a request.
     stir: Notify,
     misfortune: Misfortune,
@@ -55,7 +57,8 @@ impl Sandbox {
         Self(Arc::new(Shared {
             world: Mutex::new(world),
             time,
-            version: watch::Sender::default(),
+            version: AtomicU64::default(),
+            changed: Arc::default(),
             stir: Notify::new(),
             misfortune: Misfortune::default(),
         }))
@@ -82,11 +85,12 @@ impl Sandbox {
             let (due, now) = {
                 let mut world = self.0.lock();
                 let due = world.advance(self.0.time.now());
-                self.0.version.send_replace(world.store.version());
+                self.0.hear(&world);
                 (due, world.now())
             };
             let pause = due.map(|due| Duration::try_from(due.duration_since(now)).unwrap_or_default());
             tokio::select! {
+                biased;
                 () = stirred => {}
                 () = self.0.time.sleep(pause.unwrap_or(WATCH)) => {}
             }
@@ -131,28 +135,30 @@ impl Sandbox {
     fn stream(self, watch: Watch, query: &path::Query) -> Response<Body> {
         let limit = query.get("timeoutSeconds").and_then(|seconds| seconds.parse().ok()).map_or(WATCH, Duration::from_secs);
         let end = self.0.time.now() + limit;
-        let (heard, mut cut) = (self.0.version.subscribe(), self.0.misfortune.cuts.subscribe());
+        let mut cut = self.0.misfortune.cuts.subscribe();
         cut.mark_unchanged();
-        let lines = stream::unfold(Some((self, watch, heard, cut)), move |state| async move {
-            let (sandbox, mut watch, mut heard, mut cut) = state?;
+        let lines = stream::unfold(Some((self, watch, cut)), move |state| async move {
+            let (sandbox, mut watch, mut cut) = state?;
             loop {
-                heard.borrow_and_update();
+                let mut changed = std::pin::pin!(sandbox.0.changed.clone().notified_owned());
+                changed.as_mut().enable();
                 let lines = watch.lines(&sandbox.0.lock());
                 let rest = Duration::try_from(end.duration_since(sandbox.0.time.now())).unwrap_or_default();
                 let frame = |text: String| Ok(Frame::data(Bytes::from(text)));
                 match lines {
                     None => return None,
-                    Some(lines) if !lines.is_empty() => return Some((frame(lines.concat()), Some((sandbox, watch, heard, cut)))),
+                    Some(lines) if !lines.is_empty() => return Some((frame(lines.concat()), Some((sandbox, watch, cut)))),
                     Some(_) if rest.is_zero() => return None,
                     Some(_) => {}
                 }
                 let pause = rest.checked_sub(FAREWELL).filter(|pause| !pause.is_zero()).map_or(rest, |pause| pause.min(BOOKMARK));
                 tokio::select! {
-                    _ = heard.changed() => {}
+                    biased;
+                    () = changed => {}
                     _ = cut.changed() => return None,
                     () = sandbox.0.time.sleep(pause) => {
                         if let Some(line) = watch.mark().filter(|_| sandbox.0.time.now() < end) {
-                            return Some((frame(line), Some((sandbox, watch, heard, cut))));
+                            return Some((frame(line), Some((sandbox, watch, cut))));
                         }
                     }
                 }
@@ -170,9 +176,15 @@ impl Shared {
     }
 
     fn tell(&self, world: &World) {
-        let version = world.store.version();
-        self.version.send_if_modified(|told| std::mem::replace(told, version) != version);
+        self.hear(world);
         self.stir.notify_waiters();
+    }
+
+    fn hear(&self, world: &World) {
+        let version = world.store.version();
+        if self.version.swap(version, Ordering::Relaxed) != version {
+            self.changed.notify_waiters();
+        }
     }
 }
 

@@ -218,6 +218,7 @@ pub struct Listening {
 impl Wakes for Listening {
     async fn next(&mut self) {
         tokio::select! {
+            biased;
             () = self.source.next() => {}
             () = self.target.next() => {}
         }

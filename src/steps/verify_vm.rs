@@ -32,7 +32,7 @@ pub(super) struct VerifyVm<'a> {
 /// What one look at the guest says.
 enum Guest {
     Up(String),
-    /// May still come.
+    /// What may still come.
     NotYet(String),
     Wrong(String),
 }
@@ -71,12 +71,12 @@ impl VerifyVm<'_> {
     }
 
     fn guest(plan: &MachinePlan, instance: Option<&Manifest>) -> Guest {
-        let Some(instance) = instance else { return Guest::NotYet("there is no instance".to_owned()) };
+        let Some(instance) = instance else { return Guest::NotYet("its instance".to_owned()) };
         let vmi = Vmi(instance);
         match vmi.phase() {
             "Running" => {}
             phase @ ("Failed" | "Succeeded") => return Guest::Wrong(format!("its guest has ended ({phase})")),
-            phase => return Guest::NotYet(format!("its instance is {phase}")),
+            phase => return Guest::NotYet(format!("its instance to run (now {phase})")),
         }
         let reported = vmi.reported_interfaces();
         let text = |interface: &Value, key: &str| interface.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -84,18 +84,18 @@ impl VerifyVm<'_> {
             match reported.iter().find(|interface| text(interface, "name") == *name) {
                 Some(found) if text(found, "mac").eq_ignore_ascii_case(mac) => {}
                 Some(found) => return Guest::Wrong(format!("interface {name} has MAC address {} and not {mac}", text(found, "mac"))),
-                None => return Guest::NotYet(format!("interface {name} is not reported")),
+                None => return Guest::NotYet(format!("interface {name} to be reported")),
             }
         }
         if plan.identity.agent && !vmi.condition("AgentConnected") {
-            return Guest::NotYet("its guest agent is not connected".to_owned());
+            return Guest::NotYet("its guest agent to connect".to_owned());
         }
         if !vmi.condition("Ready") {
-            return Guest::NotYet("its instance is not ready".to_owned());
+            return Guest::NotYet("its instance to be ready".to_owned());
         }
         let addresses: Vec<String> = reported.iter().map(|interface| text(interface, "ipAddress")).filter(|address| !address.is_empty()).collect();
         if addresses.is_empty() && !reported.is_empty() {
-            return Guest::NotYet("its guest reports no address".to_owned());
+            return Guest::NotYet("an address from its guest".to_owned());
         }
         let agent = if vmi.condition("AgentConnected") { ", agent connected" } else { "" };
         let addresses = if addresses.is_empty() { String::new() } else { format!(", {}", addresses.join(", ")) };
@@ -144,7 +144,9 @@ impl Perform for VerifyVm<'_> {
         match Self::guest(plan, instance.as_ref()) {
             Guest::Up(remark) => Ok(Probe::Ours(json!({"remark": remark}))),
             Guest::Wrong(what) => Err(Self::failed(cx, plan, &what)),
-            Guest::NotYet(what) if cx.waited(self.step) > PATIENCE => Err(Self::failed(cx, plan, &format!("{what} after {}", human(PATIENCE)))),
+            Guest::NotYet(what) if cx.waited(self.step) > PATIENCE => {
+                Err(Self::failed(cx, plan, &format!("{} was not enough for {what}", human(PATIENCE))))
+            }
             Guest::NotYet(what) => Ok(Probe::Underway(Progress::waiting_for(what))),
         }
     }

@@ -245,6 +245,7 @@ async fn watch(cx: &mut Context, args: &Args, name: &MoveName) -> Result<Code, F
         }
         shown = standing.machines;
         tokio::select! {
+            biased;
             () = wakes.next() => {}
             () = cx.clock.sleep(LOOK_AGAIN) => {}
         }

@@ -42,7 +42,8 @@ pub enum Explanation {
 }
 
 /// Texts of findings, one group per subject.
-pub const FINDINGS: &[&[Text]] = &[server::TEXTS, machines::TEXTS, disks::TEXTS, target::TEXTS, carry::TEXTS, drift::TEXTS, rehearsal::TEXTS, running::TEXTS];
+pub const FINDINGS: &[&[Text]] =
+    &[server::TEXTS, machines::TEXTS, disks::TEXTS, target::TEXTS, carry::TEXTS, drift::TEXTS, rehearsal::TEXTS, running::TEXTS];
 
 /// Explains a code, a strategy, or a document's field (`MovePlan.spec.machines`), in any case; the error is the nearest topic there is.
 pub fn explain(topic: &str) -> Result<Explanation, Option<&'static str>> {

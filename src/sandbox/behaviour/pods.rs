@@ -220,11 +220,18 @@ pub fn set_condition(pod: &mut Value, condition: Value) {
     }
 }
 
+/// An address that follows from the pod's identity, so that hardly two have the same.
+fn address(pod: &Value) -> String {
+    let uid = text(pod, "/metadata/uid");
+    let part = |at: usize| uid.get(at..at + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok()).unwrap_or_default();
+    format!("10.88.{}.{}", part(0), part(2).clamp(2, 254))
+}
+
 fn start(pod: &mut Value, stamp: &Value) {
     pod["status"]["phase"] = "Running".into();
     pod["status"]["startTime"] = stamp.clone();
-    for (field, value) in [("hostIP", "10.0.0.1"), ("podIP", "10.88.0.2")] {
-        pod["status"][field] = value.into();
+    for (field, value) in [("hostIP", "10.0.0.1".to_owned()), ("podIP", address(pod))] {
+        pod["status"][field] = value.as_str().into();
         pod["status"][format!("{field}s")] = json!([{"ip": value}]);
     }
     for name in ["PodReadyToStartContainers", "Initialized", "ContainersReady", "Ready"] {

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::engine::clock::Seeded;
 use crate::exit::Code;
+use crate::ledger::LABEL_LEDGER;
 use crate::model::failure::Failure;
 use crate::model::finding::Finding;
 use crate::model::inventory::{Inventory, Look, Objects, Place};
@@ -40,7 +41,8 @@ pub async fn rehearse(prefix: &str, now: Timestamp, seen: &Inventory, plan: &Pla
 }
 
 fn play(prefix: &str, now: Timestamp, cluster: &Value, plan: &Plan) -> Result<Rehearsal, Failure> {
-    let cannot = |why: String| Failure::error(format!("what was seen cannot be rehearsed on: {why}")).hint("plan without --rehearse; nothing was touched");
+    let cannot =
+        |why: String| Failure::error(format!("what was seen cannot be rehearsed on: {why}")).hint("plan without --rehearse; nothing was touched");
     let reading = reading::read(&cluster.to_string()).map_err(|error| cannot(error.to_string()))?;
     let objects = reading.objects.len();
     let begin = scenario::play(1, now, reading).map_err(|error| cannot(error.to_string()))?;
@@ -70,9 +72,9 @@ fn on(world: World, prefix: &str, line: &str, stdin: String) -> Result<(Told, Wo
     runtime.block_on(async {
         let (began, time) = (world.now(), Scaled::new(world.now(), 1));
         let sandbox = Sandbox::of(world, Arc::new(time));
-        let life = tokio::spawn(sandbox.clone().live());
+        let alive = tokio::spawn(sandbox.clone().live());
         let said = types(&sandbox, time, Arc::new(Seeded::new(1)), prefix, line, stdin).await;
-        life.abort();
+        alive.abort();
         let world = sandbox.with(|world| world.clone());
         let took = Duration::try_from(world.now().duration_since(began)).unwrap_or_default();
         let told = Told { lines: said.stdout, errors: said.stderr, took, is_done: said.code == Code::DONE };
@@ -98,7 +100,9 @@ fn seen_as_list(seen: &Inventory) -> Value {
 fn add(items: &mut Vec<Value>, objects: &Objects) {
     for (kind, look) in &objects.0 {
         if let Look::Listed(listed) = look {
-            items.extend(listed.values().map(|object| named(*kind, &object.0)));
+            // Of the journals of other moves only the labels were seen.
+            let others = listed.values().filter(|object| object.label(LABEL_LEDGER).is_none());
+            items.extend(others.map(|object| named(*kind, &object.0)));
         }
     }
 }

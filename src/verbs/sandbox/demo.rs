@@ -25,11 +25,11 @@ Examples:
   kubectl vmmove sandbox demo")]
 pub struct Args {}
 
-/// What is shown: a remark, a command, and after which of its writes the one who types it dies.
+/// What is shown: a remark, a command, and after which request whoever types it dies.
 struct Scene {
     says: &'static str,
     types: &'static str,
-    dies_after: Option<usize>,
+    dies_after: Option<Fault>,
 }
 
 impl Scene {
@@ -38,17 +38,27 @@ impl Scene {
     }
 }
 
+/// The second disk is just being handed over.
+const IN_MID_AIR: Fault =
+    Fault { verb: "patch", writes: true, plural: "persistentvolumes", name: String::new(), skip: 5, times: 1, what: What::CrashAfter };
+
 /// `MOVE` stands for the name of the move that was begun.
 const SCENES: &[Scene] = &[
     Scene::new("Three virtual machines live in namespace shop, and should live in prod. What is there?", "assess -n shop"),
     Scene::new("How would they move? Nothing is touched yet.", "plan --all -n shop --to prod"),
-    Scene { dies_after: Some(24), ..Scene::new("Move them. On the way, somebody closes the laptop.", "run --all -n shop --to prod --yes") },
+    Scene {
+        says: "Move them. While a disk is being handed over, somebody closes the laptop.",
+        types: "run --all -n shop --to prod --yes",
+        dies_after: Some(IN_MID_AIR),
+    },
     Scene::new("Where do things stand? Each step was written down in the cluster before it was done.", "status MOVE -n shop"),
     Scene::new("Somebody else goes on, from another machine.", "resume MOVE -n shop --take-over --yes"),
-    Scene::new("Is everything as it was?", "verify MOVE -n shop"),
-    Scene::new("The web server is wanted back. Its source was kept, stopped and fenced.", "rollback MOVE --vm web-1 -n shop --discard-target-writes --yes"),
+    Scene::new(
+        "The web server is wanted back. Its source was kept, stopped and fenced.",
+        "rollback MOVE --vm web-1 -n shop --discard-target-writes --yes",
+    ),
     Scene::new("The others stay, and their sources can go.", "cleanup MOVE --vm db-1 --vm job-1 -n shop --yes"),
-    Scene::new("", "status MOVE -n shop"),
+    Scene::new("How did it end?", "status MOVE -n shop"),
 ];
 
 /// How many times faster than the world outside.
@@ -77,10 +87,7 @@ async fn show(cx: &mut Context, sandbox: &Sandbox) -> Result<Code, Failure> {
     let paint = Paint::for_stream(cx.io.stdout_is_terminal, cx.io.env);
     for scene in SCENES {
         let line = scene.types.replace("MOVE", &begun(sandbox).unwrap_or_default());
-        if !scene.says.is_empty() {
-            cx.io.print(&format!("\n{}\n", paint.quiet(format!("# {}", scene.says))))?;
-        }
-        cx.io.print(&format!("$ {} {line}\n", cx.prefix))?;
+        cx.io.print(&format!("\n{}\n$ {} {line}\n", paint.quiet(format!("# {}", scene.says)), cx.prefix))?;
         match types(cx, sandbox, scene, &line).await {
             Some(Code::DONE) => {}
             Some(code) => return Ok(code),
@@ -104,9 +111,9 @@ async fn types(cx: &mut Context, sandbox: &Sandbox, scene: &Scene, line: &str) -
     cx.connection = cli.connection.clone();
     let mut crashes = sandbox.misfortune().crashes.subscribe();
     crashes.mark_unchanged();
-    if let Some(writes) = scene.dies_after {
-        sandbox.misfortune().clear();
-        sandbox.misfortune().add(Fault::of_writes(writes, What::CrashAfter));
+    sandbox.misfortune().clear();
+    if let Some(fault) = &scene.dies_after {
+        sandbox.misfortune().add(fault.clone());
     }
     tokio::select! {
         biased;

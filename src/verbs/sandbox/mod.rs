@@ -8,6 +8,8 @@ use crate::model::failure::Failure;
 
 pub mod demo;
 pub mod inside;
+#[cfg(test)]
+mod tests;
 
 #[derive(Debug, clap::Args)]
 #[command(arg_required_else_help = true)]
