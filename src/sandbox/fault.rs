@@ -1,5 +1,6 @@
 //! Misfortune: rules for which requests go wrong, and how.
 
+use std::borrow::Cow;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -25,17 +26,25 @@ pub enum What {
     CrashAfter,
     /// All watches that run are cut; the request itself is done.
     CutWatches,
+    /// It is done twice, as by a proxy that tries again; the second answer is the one that arrives.
+    Twice,
+    /// The connection breaks, and yet the request arrives, so much later.
+    Late(Duration),
+    /// It is on its way until [`Misfortune::release`] is called.
+    Hold,
 }
 
 /// Which requests go wrong: the first `times` ones after `skip` of those that fit.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fault {
     /// As access rules name it: `get`, `patch`; empty for all.
-    pub verb: &'static str,
+    pub verb: Cow<'static, str>,
     /// Whether only requests that change something fit.
     pub writes: bool,
     /// The plural; empty for all.
-    pub plural: &'static str,
+    pub plural: Cow<'static, str>,
+    /// Empty for all.
+    pub namespace: String,
     /// Empty for all.
     pub name: String,
     pub skip: usize,
@@ -46,7 +55,8 @@ pub struct Fault {
 impl Fault {
     /// Whatever happens to the request of this number among all that fit nothing in particular.
     pub fn of_all(skip: usize, what: What) -> Self {
-        Self { verb: "", writes: false, plural: "", name: String::new(), skip, times: 1, what }
+        let (verb, plural, namespace, name) = Default::default();
+        Self { verb, writes: false, plural, namespace, name, skip, times: 1, what }
     }
 
     /// As [`Fault::of_all`], counting requests that change something.
@@ -56,7 +66,8 @@ impl Fault {
 
     fn fits(&self, request: &Seen) -> bool {
         let is = |wanted: &str, seen: &str| wanted.is_empty() || wanted == seen;
-        (!self.writes || request.writes) && is(self.verb, &request.verb) && is(self.plural, &request.plural) && is(&self.name, &request.name)
+        let place = is(&self.namespace, &request.namespace) && is(&self.name, &request.name);
+        (!self.writes || request.writes) && is(&self.verb, &request.verb) && is(&self.plural, &request.plural) && place
     }
 }
 
@@ -84,15 +95,27 @@ impl Seen {
     }
 }
 
+/// A request, and how far the cluster was when it came.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Asked {
+    pub request: Seen,
+    /// The version of the last change before it.
+    pub version: u64,
+}
+
 /// The rules that are in force, what has been asked, and signs to those who run.
 #[derive(Default)]
 pub struct Misfortune {
     rules: Mutex<Vec<(Fault, usize)>>,
-    log: Mutex<Vec<Seen>>,
+    log: Mutex<Vec<Asked>>,
     /// Grows when a sender is to die.
     pub crashes: watch::Sender<u64>,
     /// Grows when all watches are to be cut.
     pub cuts: watch::Sender<u64>,
+    /// Grows when a request is held.
+    pub held: watch::Sender<u64>,
+    /// Grows when those that are held may go on.
+    released: watch::Sender<u64>,
 }
 
 impl Misfortune {
@@ -107,12 +130,25 @@ impl Misfortune {
     }
 
     /// What has been asked, in order.
-    pub fn log(&self) -> Vec<Seen> {
+    pub fn log(&self) -> Vec<Asked> {
         lock(&self.log).clone()
     }
 
-    /// Notes a request and says what happens to it.
-    pub fn meets(&self, request: Seen) -> Option<What> {
+    /// Lets the requests that are held go on.
+    pub fn release(&self) {
+        self.released.send_modify(|times| *times += 1);
+    }
+
+    /// Holds a request until somebody lets it go on.
+    pub(super) async fn hold(&self) {
+        let mut released = self.released.subscribe();
+        released.mark_unchanged();
+        self.held.send_modify(|held| *held += 1);
+        let _ = released.changed().await;
+    }
+
+    /// Notes a request that comes when the cluster is at a version, and says what happens to it.
+    pub fn meets(&self, request: Seen, version: u64) -> Option<What> {
         let mut found = None;
         for (fault, seen) in lock(&self.rules).iter_mut().filter(|(fault, _)| fault.fits(&request)) {
             *seen += 1;
@@ -120,7 +156,7 @@ impl Misfortune {
                 found = Some(fault.what.clone());
             }
         }
-        lock(&self.log).push(request);
+        lock(&self.log).push(Asked { request, version });
         found
     }
 }
@@ -136,16 +172,16 @@ mod tests {
     #[test]
     fn a_rule_skips_then_strikes_so_many_times() {
         let misfortune = Misfortune::default();
-        misfortune.add(Fault { plural: "pods", ..Fault { times: 2, ..Fault::of_writes(1, What::LoseReply) } });
+        misfortune.add(Fault { plural: "pods".into(), ..Fault { times: 2, ..Fault::of_writes(1, What::LoseReply) } });
         let ask = |verb: &str, plural: &str| {
             let wish = Wish { verb: verb.to_owned(), resource: plural.to_owned(), ..Wish::default() };
-            misfortune.meets(Seen::of(&wish, false)).is_some()
+            misfortune.meets(Seen::of(&wish, false), 7).is_some()
         };
         assert_eq!(
             [ask("create", "pods"), ask("get", "pods"), ask("patch", "pods"), ask("patch", "secrets"), ask("delete", "pods"), ask("delete", "pods")],
             [false, false, true, false, true, false]
         );
-        assert_eq!(misfortune.log().len(), 6);
+        assert_eq!((misfortune.log().len(), misfortune.log()[5].version), (6, 7));
         misfortune.clear();
         assert!(!ask("patch", "pods"));
     }

@@ -102,28 +102,42 @@ impl Sandbox {
         B: http_body::Body<Data = Bytes> + Send + 'static,
     {
         let Some(call) = taken_apart(request).await else { return Err(io::ErrorKind::ConnectionReset.into()) };
-        let what = self.0.misfortune.meets(api::seen(&call));
+        let version = self.0.lock().store.version();
+        let what = self.0.misfortune.meets(api::seen(&call), version);
         match &what {
             Some(What::Refuse(status)) => return Ok(once(status.code(), &status.0, &[])),
             Some(What::LoseRequest) => return Err(io::ErrorKind::ConnectionReset.into()),
             Some(What::Delay(time)) => self.0.time.sleep(*time).await,
             Some(What::CrashBefore) => return self.crash().await,
             Some(What::CutWatches) => self.0.misfortune.cuts.send_modify(|cuts| *cuts += 1),
+            Some(What::Twice) => drop(self.done(&call)),
+            Some(What::Late(time)) => {
+                let (late, time) = (self.clone(), *time);
+                tokio::spawn(async move {
+                    late.0.time.sleep(time).await;
+                    late.done(&call);
+                });
+                return Err(io::ErrorKind::ConnectionReset.into());
+            }
+            Some(What::Hold) => self.0.misfortune.hold().await,
             Some(What::LoseReply | What::CrashAfter) | None => {}
         }
-        let reply = {
-            let mut world = self.0.lock();
-            world.advance(self.0.time.now());
-            let reply = api::answer(&mut world, &call);
-            self.0.tell(&world);
-            reply
-        };
+        let reply = self.done(&call);
         match (what, reply) {
             (Some(What::LoseReply), _) => Err(io::ErrorKind::ConnectionReset.into()),
             (Some(What::CrashAfter), _) => self.crash().await,
             (_, Reply::Once { code, body, warnings }) => Ok(once(code, &body, &warnings)),
             (_, Reply::Stream(watch)) => Ok(self.stream(*watch, &call.query)),
         }
+    }
+
+    /// Does what a request asks for, now.
+    fn done(&self, call: &api::Call) -> Reply {
+        let mut world = self.0.lock();
+        world.advance(self.0.time.now());
+        let reply = api::answer(&mut world, call);
+        self.0.tell(&world);
+        reply
     }
 
     /// Whoever runs the sender is told to let it die; it hears nothing.

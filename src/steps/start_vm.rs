@@ -105,12 +105,13 @@ impl Perform for StartVm<'_> {
 
     async fn perform(&self, cx: &Cx, _before: &Value) -> Result<(), StepError> {
         let plan = cx.machine(self.machine)?;
-        cx.held(self.machine).await?;
+        let vm = self.vm(cx).await?;
         let instance = cx.get(End::Source, kind::VMI, self.machine).await?;
         if instance.is_some_and(|instance| !Vmi(&instance).is_final()) {
             return Err(StepError::transient(format!("an instance of {} is still in the source, so the target is not started", self.machine)));
         }
-        let vm = self.vm(cx).await?;
+        // The fence is looked at last, for starting cannot be made to depend on it.
+        cx.held(self.machine).await?;
         let at = cx.reference(End::Target, kind::VM, &plan.target);
         let Some((field, value)) = run_field(&vm) else { return Err(StepError::permanent("the target has no run strategy")) };
         if *value != wanted(plan) {

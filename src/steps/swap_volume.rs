@@ -71,22 +71,30 @@ impl SwapVolume<'_> {
         Ok(Undo::Waiting(Progress::waiting_for(format!("claim {} of the target to be deleted", target.name()))))
     }
 
+    /// Whether a volume belongs to the target's claim. When somebody deleted that one, the journal still knows which it was.
+    async fn is_with_the_target(&self, cx: &Cx, disk: &DiskPlan, volume: &Manifest) -> Result<bool, StepError> {
+        let target = cx.get(End::Target, kind::CLAIM, &disk.target_claim).await?;
+        if target.is_some_and(|claim| cx.marks(Role::Target, &disk.claim_uid, None).are_on(&claim) && claim.uid() == claim_uid(volume)) {
+            return Ok(true);
+        }
+        let reserved = Step::ReserveClaim { machine: self.machine.to_owned(), volume: self.volume.to_owned() };
+        Ok(is_kept(cx, volume) && cx.output_text(&reserved, "claim").as_deref() == Some(claim_uid(volume)))
+    }
+
     /// Undo of a move: the volume goes back to the source's claim, with all that was written to it.
     async fn hand_back(&self, cx: &Cx, disk: &DiskPlan, name: &str, before: &Value) -> Result<Undo, StepError> {
         let volume = cx.volume(name).await?;
         let source = source_claim(cx, disk).await?;
         if claim_uid(&volume) != disk.claim_uid {
-            let target = cx.get(End::Target, kind::CLAIM, &disk.target_claim).await?;
-            let ours = target.filter(|claim| cx.marks(Role::Target, &disk.claim_uid, None).are_on(claim) && claim.uid() == claim_uid(&volume));
-            let Some(target) = ours else {
+            if !self.is_with_the_target(cx, disk, &volume).await? {
                 return Err(StepError::permanent(format!("persistentvolume {name} is in the hands of a claim that this move does not know")));
-            };
-            if let Some(pod) = cx.pod_on(End::Target, &cx.machine(self.machine)?.target, &[target.name()]).await? {
+            }
+            if let Some(pod) = cx.pod_on(End::Target, &cx.machine(self.machine)?.target, &[&disk.target_claim]).await? {
                 return Ok(Undo::Waiting(Progress::waiting_for(format!("pod {pod} of the target to end"))));
             }
             // Exactly the reference that was there, where the journal has it: binders differ in which fields they write.
             let was = before.get("claimRef").filter(|was| was.get("uid").and_then(Value::as_str) == Some(source.uid()));
-            cx.hand_over(&volume, target.uid(), was.cloned().unwrap_or_else(|| reference_to(&source))).await?;
+            cx.hand_over(&volume, claim_uid(&volume), was.cloned().unwrap_or_else(|| reference_to(&source))).await?;
             cx.touch(End::Source, &source).await?;
             return Ok(Undo::Waiting(Progress::waiting_for(claim_waits(&source, None))));
         }

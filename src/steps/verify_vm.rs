@@ -19,6 +19,7 @@ use crate::model::names::End;
 use crate::model::vm::{Vm, Vmi};
 use crate::plan::document::{DiskPlan, MachinePlan};
 use crate::plan::request::{Strategy, VerifyDepth};
+use crate::plan::rewrite::fence::holds;
 use crate::plan::step::Step;
 
 /// So long a guest may take to show all that it showed in the source.
@@ -51,6 +52,9 @@ impl VerifyVm<'_> {
         let Some(claim) = cx.get(End::Target, kind::CLAIM, &disk.target_claim).await? else {
             return Ok(Some(format!("claim {} is not there", disk.target_claim)));
         };
+        if claim.is_deleting() {
+            return Ok(Some(format!("somebody deleted claim {}, which goes with its data as soon as no pod uses it", disk.target_claim)));
+        }
         if !Claim(&claim).is_bound() {
             return Ok(Some(format!("claim {} is not bound", disk.target_claim)));
         }
@@ -68,6 +72,16 @@ impl VerifyVm<'_> {
             (false, true) => Some(format!("claim {} is on the source's own volume", disk.target_claim)),
             _ => None,
         })
+    }
+
+    /// The source cannot run beside the target. Whoever takes its fence away starts it, as a controller does that keeps it equal to a repository.
+    async fn source_is_fenced(&self, cx: &Cx, plan: &MachinePlan) -> Result<(), StepError> {
+        let source = cx.get(End::Source, kind::VM, self.machine).await?;
+        if source.is_none_or(|vm| vm.uid() != plan.uid || holds(&vm)) {
+            return Ok(());
+        }
+        let namespace = &cx.source().namespace;
+        Err(Self::failed(cx, plan, &format!("somebody took the fence off its source in {namespace}, so both may run: stop one of them at once")))
     }
 
     fn guest(plan: &MachinePlan, instance: Option<&Manifest>) -> Guest {
@@ -129,6 +143,9 @@ impl Perform for VerifyVm<'_> {
     async fn probe(&self, cx: &Cx) -> Result<Probe, StepError> {
         let plan = cx.machine(self.machine)?;
         let vm = target_vm(cx, plan).await?.ok_or_else(|| Self::failed(cx, plan, "it is not in the target"))?;
+        if vm.is_deleting() {
+            return Err(Self::failed(cx, plan, "somebody deleted it"));
+        }
         if let Some(what) = machine_differs(plan, &vm) {
             return Err(Self::failed(cx, plan, &what));
         }
@@ -138,11 +155,15 @@ impl Perform for VerifyVm<'_> {
             }
         }
         if cx.plan.options.verify == VerifyDepth::Objects || !plan.power.start {
+            self.source_is_fenced(cx, plan).await?;
             return Ok(Probe::Ours(json!({"remark": "objects as in the source"})));
         }
         let instance = cx.get(End::Target, kind::VMI, &plan.target).await?;
         match Self::guest(plan, instance.as_ref()) {
-            Guest::Up(remark) => Ok(Probe::Ours(json!({"remark": remark}))),
+            Guest::Up(remark) => {
+                self.source_is_fenced(cx, plan).await?;
+                Ok(Probe::Ours(json!({"remark": remark})))
+            }
             Guest::Wrong(what) => Err(Self::failed(cx, plan, &what)),
             Guest::NotYet(what) if cx.waited(self.step) > PATIENCE => {
                 Err(Self::failed(cx, plan, &format!("{} was not enough for {what}", human(PATIENCE))))

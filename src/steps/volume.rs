@@ -75,7 +75,9 @@ impl Cx {
         let same = original.is_none_or(|original| original.uid() == volume.uid() || Volume(&original).handle() == Volume(volume).handle());
         let staging = super::clone_claim::staging(self, disk).await?;
         let ours = [target, staging.as_ref()].into_iter().flatten().any(|claim| claim.uid() == claim_uid(volume));
-        if same || !ours || (Volume(volume).reclaim_policy() == "Delete" && volume.label(LABEL_MOVE).is_none()) {
+        // Somebody deleted the target's claim, and the volume that this move kept for it would stay for ever.
+        let stranded = target.is_none() && is_kept(self, volume) && self.was_for(disk, volume);
+        if same || !(ours || stranded) || (Volume(volume).reclaim_policy() == "Delete" && volume.label(LABEL_MOVE).is_none()) {
             return Ok(());
         }
         let mut ops = vec![PatchOp::same_object(volume), PatchOp::Test(CLAIM_UID.to_owned(), claim_uid(volume).into())];
@@ -87,6 +89,12 @@ impl Cx {
             ops.push(PatchOp::Remove(format!("/metadata/labels/{}", escape(LABEL_MOVE))));
         }
         self.patch_volume(volume, &ops).await
+    }
+
+    /// Whether a volume is, or was, the target's of this disk.
+    fn was_for(&self, disk: &DiskPlan, volume: &Manifest) -> bool {
+        let claim = [volume.text("/spec/claimRef/namespace"), volume.text("/spec/claimRef/name")];
+        claim == [Some(self.target().namespace.as_str()), Some(disk.target_claim.as_str())]
     }
 
     /// Has the volume of a copy go with its claim, which is about to be deleted, while the source has the disk. What stays behind is told, for

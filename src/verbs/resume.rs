@@ -48,6 +48,10 @@ pub async fn run(cx: &mut Context, args: &Args) -> Result<Code, Failure> {
     if passes.is_empty() {
         let (graph, states) = graph_of(&found.opened);
         let text = finished(&graph, &states, &found.id().0, &found.commands(cx).typed(&format!("cleanup {}", found.id())));
+        // A verb that died before its first entry left nothing to go on with, but it holds the move.
+        if args.take_over && acting.dry_run == DryRun::None {
+            hold(cx, found, Other::OutWait).await?.release().await;
+        }
         cx.io.print(&text)?;
         return Ok(Code::DONE);
     }

@@ -3,27 +3,30 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use vmmove::sandbox::catalog::{CLAIM, CONFIG_MAP, DATA_VOLUME, Res, SECRET, SERVICE, VM, VMI, VOLUME};
+use vmmove::sandbox::catalog::{ALL, EVENT, LEASE, POD, Res, VMI, VOLUME};
 use vmmove::sandbox::store::text;
 
 use crate::endings::{BY_CHANCE, renamed};
 use crate::stage::Stage;
 
-const KINDS: [Res; 6] = [&VM, &DATA_VOLUME, &CLAIM, &SECRET, &CONFIG_MAP, &SERVICE];
+/// What is there for the sake of something else, or told of it; volumes are told by their claims.
+const LEFT_OUT: [Res; 4] = [&EVENT, &LEASE, &POD, &VOLUME];
 
 /// All that a move could make or change, with the bytes of every disk. Identities stand for whose they are; times, versions and the finalizers of
 /// controllers are left out.
 pub fn ending(stage: &Stage) -> Value {
+    let moves = stage.moves();
     stage.sandbox.with(|world| {
-        let (mut all, mut names) = (json!({}), BTreeMap::new());
-        for kind in KINDS.into_iter().chain([&VMI]) {
+        let mut all = json!({});
+        let mut names: BTreeMap<String, String> = moves.into_iter().map(|name| (name, "the move".to_owned())).collect();
+        for kind in ALL.iter().filter(|kind| !LEFT_OUT.contains(kind)) {
             for object in world.list(kind, None) {
                 let place = format!("{} {}/{}", kind.kind, text(&object, "/metadata/namespace"), text(&object, "/metadata/name"));
                 names.insert(text(&object, "/metadata/uid").to_owned(), format!("uid of {place}"));
                 let is_ledger = object.pointer("/metadata/labels/vmmove.io~1ledger").is_some();
-                if kind == &VMI {
+                if *kind == &VMI {
                     all[place] = object["status"]["phase"].clone();
-                } else if !is_ledger && text(&object, "/metadata/name") != "kube-root-ca.crt" {
+                } else if !is_ledger && !is_kubevirts(text(&object, "/metadata/name")) && text(&object, "/metadata/name") != "kube-root-ca.crt" {
                     all[place] = plain(&object);
                 }
             }
@@ -42,6 +45,11 @@ pub fn ending(stage: &Stage) -> Value {
     })
 }
 
+/// What KubeVirt keeps of each start of a machine.
+fn is_kubevirts(name: &str) -> bool {
+    name.starts_with("revision-start-vm-")
+}
+
 fn plain(object: &Value) -> Value {
     let metadata = &object["metadata"];
     let marks = |field: &str| {
@@ -50,7 +58,9 @@ fn plain(object: &Value) -> Value {
         // What our marks say names the move and times.
         kept.map(|(name, value)| if name.starts_with("vmmove.io/") { (name, "".into()) } else { (name, value) }).collect::<Value>()
     };
-    let status = object["status"]["printableStatus"].as_str().or_else(|| object["status"]["phase"].as_str());
+    // Whether KubeVirt looked at a halted machine since its volume went is chance.
+    let status = object["status"]["printableStatus"].as_str().map(|status| if status == "DataVolumeError" { "Stopped" } else { status });
+    let status = status.or_else(|| object["status"]["phase"].as_str());
     json!({
         "labels": marks("labels"), "annotations": marks("annotations"), "owners": metadata["ownerReferences"],
         "spec": object["spec"], "data": object["data"], "status": status, "deleting": metadata.get("deletionTimestamp").is_some(),

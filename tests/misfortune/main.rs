@@ -1,209 +1,167 @@
-//! Whole moves on the sandbox, in virtual time: first undisturbed, then with misfortune at every point.
+//! Whole moves on the sandbox, in virtual time, with every misfortune at every point: each of the tales with each of the fates.
+//!
+//! `VMMOVE_EXHAUSTIVE=1` takes every request instead of those around a write, `VMMOVE_SEED=n` another world, and `VMMOVE_POINT=n` one point of the
+//! chosen trials, with all that is told. `VMMOVE_SOAK=n` adds so many moves with two misfortunes each, any at any request.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::large_futures)]
-#![allow(clippy::print_stdout, reason = "it says how many moves were tried")]
+#![allow(clippy::print_stdout, reason = "it says how many moves were tried, and how long that took")]
 
 mod ending;
 #[path = "../endings/mod.rs"]
 mod endings;
+mod fates;
+mod points;
+mod rivals;
+mod scenes;
 mod stage;
+mod tales;
+mod trial;
 
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 
-use ending::ending;
-use endings::differences;
-use serde_json::Value;
-use stage::{Stage, play, play_from};
-use vmmove::sandbox::catalog::{CLAIM, VM, VMI};
+use fates::{FATES, FIRST, Fate, Then};
+use libtest_mimic::{Arguments, Failed, Trial};
+use tales::{Back, Row, TALES, Tale};
+use vmmove::engine::clock::{Clock, Rng, Seeded, System};
 use vmmove::sandbox::fault::{Fault, What};
-use vmmove::sandbox::status::Status;
-use vmmove::sandbox::store::{What as Happened, text};
-use vmmove::sandbox::world::World;
 
-/// A running machine with two disks of its own.
-const MACHINE: &str = "
-apiVersion: v1
-kind: PersistentVolumeClaim
-metadata: {name: root, namespace: shop}
-spec: {storageClassName: fast, accessModes: [ReadWriteOnce], resources: {requests: {storage: 64Mi}}}
----
-apiVersion: v1
-kind: PersistentVolumeClaim
-metadata: {name: data, namespace: shop}
-spec: {storageClassName: fast, accessModes: [ReadWriteOnce], resources: {requests: {storage: 64Mi}}}
----
-apiVersion: kubevirt.io/v1
-kind: VirtualMachine
-metadata: {name: db-1, namespace: shop}
-spec:
-  runStrategy: Always
-  template:
-    metadata: {labels: {app: db}}
-    spec:
-      domain:
-        devices:
-          disks: [{name: root, disk: {bus: virtio}}, {name: data, disk: {bus: virtio}}]
-          interfaces: [{name: default, masquerade: {}, macAddress: \"02:00:00:00:00:01\"}]
-        resources: {requests: {memory: 64Mi}}
-      networks: [{name: default, pod: {}}]
-      volumes: [{name: root, persistentVolumeClaim: {claimName: root}}, {name: data, persistentVolumeClaim: {claimName: data}}]
-";
+/// So many of a trial's failures are told.
+const TOLD: usize = 3;
 
-async fn running(stage: &Stage) {
-    stage.namespaces(&["shop", "prod"]);
-    stage.make(MACHINE);
-    stage.machine_is("shop", "db-1", "Running").await;
-    stage.write("shop", "data", "orders");
-    stage.write("shop", "root", "system");
+static RUNS: AtomicUsize = AtomicUsize::new(0);
+/// Who asks for what in which order.
+static TRACES: Mutex<BTreeMap<u64, &str>> = Mutex::new(BTreeMap::new());
+
+/// A row that is played undisturbed when it is first needed.
+struct Told {
+    row: &'static Row,
+    tale: OnceLock<Tale>,
 }
 
-#[test]
-fn a_running_machine_moves_by_each_strategy_and_leaves_nothing_after_cleanup() {
-    for flags in ["", "--volumes move"] {
-        play(async |stage| {
-            running(&stage).await;
-            let seen = stage.does(&format!("run db-1 -n shop --to prod {flags} --yes")).await;
-            assert!(seen.stdout.contains("1 moved"), "{}", seen.stdout);
-            stage.machine_is("prod", "db-1", "Running").await;
-            stage.machine_is("shop", "db-1", "Stopped").await;
-            assert_eq!((stage.read("prod", "data"), stage.read("prod", "root")), ("orders".to_owned(), "system".to_owned()));
-            assert_eq!(stage.instances().len(), 1);
-            let name = seen.stdout.split_whitespace().nth(1).unwrap().to_owned();
-            stage.does(&format!("cleanup {name} -n shop --yes")).await;
-            assert!(stage.get(&VM, "shop", "db-1").is_none() && stage.get(&CLAIM, "shop", "data").is_none());
-        });
-    }
-}
-
-/// A move that is tried again and again, each time from the same moment.
-struct Tale {
-    line: String,
-    begin: World,
-    /// How everything is before the move, and after an undisturbed one.
-    before: Value,
-    after: Value,
-    /// How many requests an undisturbed move makes, and how many of them change something.
-    requests: usize,
-    writes: usize,
-}
-
-/// Time for everything to come to rest.
-const REST: Duration = Duration::from_secs(30);
-
-impl Tale {
-    fn of(flags: &str) -> Self {
-        let line = format!("run db-1 -n shop --to prod {flags} --yes");
-        let (begin, before) = play(async |stage| {
-            running(&stage).await;
-            stage.pass(REST).await;
-            (stage.sandbox.with(|world| world.clone()), ending(&stage))
-        });
-        let (after, requests, writes) = play_from(&begin, async |stage| {
-            stage.does(&line).await;
-            let log = stage.sandbox.misfortune().log();
-            stage.pass(REST).await;
-            (ending(&stage), log.len(), log.iter().filter(|request| request.writes).count())
-        });
-        Self { line, begin, before, after, requests, writes }
-    }
-
-    /// Tries the move once with this misfortune; what went wrong.
-    fn once(&self, fault: &Fault, goes_back: bool) -> Vec<String> {
-        play_from(&self.begin, async |stage| {
-            let mut wrong = Vec::new();
-            let since = stage.sandbox.with(|world| world.store.version());
-            stage.sandbox.misfortune().add(fault.clone());
-            let seen = stage.may_die_at(&self.line).await;
-            stage.sandbox.misfortune().clear();
-            let died = seen.is_none();
-            if let Some(seen) = seen.filter(|seen| seen.code.0 != 0) {
-                wrong.push(format!("ended with {}: {}", seen.code.0, seen.stderr));
-            }
-            if died || goes_back {
-                stage.pass(REST).await;
-                let line = match stage.ledger("shop") {
-                    Some(name) if goes_back => format!("rollback {name} -n shop --yes --discard-target-writes"),
-                    Some(name) => format!("resume {name} -n shop --yes --take-over"),
-                    None if goes_back => String::new(),
-                    None => self.line.clone(),
-                };
-                if !line.is_empty() {
-                    let seen = stage.types(&line).await;
-                    if seen.code.0 != 0 {
-                        wrong.push(format!("{line} ended with {}: {}", seen.code.0, seen.stderr));
-                    }
-                }
-            }
-            stage.pass(REST).await;
-            wrong.extend(differences(if goes_back { &self.before } else { &self.after }, &ending(&stage)));
-            wrong.extend(both_running(&stage, since));
-            wrong
+impl Told {
+    fn tale(&self) -> &Tale {
+        self.tale.get_or_init(|| {
+            RUNS.fetch_add(1, Ordering::Relaxed);
+            Tale::of(self.row, seed())
         })
     }
 
-    /// Tries it with a misfortune at each of so many points; says what went wrong where.
-    fn at_each(&self, points: usize, fault: impl Fn(usize) -> Fault, goes_back: bool) -> Vec<String> {
-        let tried = (0..points).map(|point| (point, self.once(&fault(point), goes_back)));
-        tried.filter(|(_, wrong)| !wrong.is_empty()).map(|(point, wrong)| format!("{} at {point}: {}", self.line, wrong.join("\n    "))).collect()
+    /// Another tale that asks for the same in the same order: it stands for this one too.
+    fn is_told_by(&self) -> Option<&'static str> {
+        let teller = *TRACES.lock().unwrap().entry(self.tale().trace()).or_insert(self.row.name);
+        (teller != self.row.name).then_some(teller)
     }
 }
 
-/// The moments at which a guest could have run at both ends.
-fn both_running(stage: &Stage, since: u64) -> Option<String> {
-    stage.sandbox.with(|world| {
-        let mut up: std::collections::BTreeSet<String> = world.store.list_at(since, &VMI, None).ok()?.into_keys().map(|key| key.namespace).collect();
-        for change in world.store.since(since).ok()?.filter(|change| change.key.resource == &VMI) {
-            let is_over = matches!(text(&change.object, "/status/phase"), "Succeeded" | "Failed");
-            if change.what == Happened::Deleted || is_over {
-                up.remove(&change.key.namespace);
-            } else {
-                up.insert(change.key.namespace.clone());
-            }
-            if up.len() > 1 {
-                return Some(format!("at version {} a guest is up at both ends", change.version));
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+fn seed() -> u64 {
+    number("VMMOVE_SEED").unwrap_or(1)
+}
+
+fn everything() -> bool {
+    std::env::var_os("VMMOVE_EXHAUSTIVE").is_some()
+}
+
+fn main() -> ExitCode {
+    let (arguments, clock) = (Arguments::from_args(), System::new());
+    let told: Vec<Arc<Told>> = TALES.iter().map(|row| Arc::new(Told { row, tale: OnceLock::new() })).collect();
+    let mut trials = Vec::new();
+    for told in &told {
+        let undisturbed = told.clone();
+        trials.push(Trial::test(format!("{}/undisturbed", told.row.name), move || is_as_it_should_be(undisturbed.tale())));
+        let fates = if told.row.thorough || everything() { FATES } else { &FATES[..FIRST] };
+        for fate in fates {
+            for then in fate.then.iter().filter(|then| **then == Then::Resume || told.row.back != Back::Never) {
+                let told = told.clone();
+                let end = if *then == Then::Back { "back" } else { "on" };
+                let name = format!("{}/{}/{end}", told.row.name, fate.name.replace(' ', "-"));
+                trials.push(Trial::test(name, move || told.is_told_by().map_or_else(|| everywhere(told.tale(), fate, *then), |_| Ok(()))));
             }
         }
-        None
-    })
-}
-
-const STRATEGIES: [&str; 2] = ["--strategy CloneRebind", "--volumes move"];
-
-/// Tries each strategy with a misfortune at each write, or at each request when everything is to be tried (`VMMOVE_EXHAUSTIVE=1`).
-fn everywhere(what: &What, goes_back: bool) {
-    let all = std::env::var_os("VMMOVE_EXHAUSTIVE").is_some();
-    let (mut tried, mut wrong) = (0, Vec::new());
-    for flags in STRATEGIES {
-        let tale = Tale::of(flags);
-        let (points, fault): (usize, fn(usize, What) -> Fault) = if all { (tale.requests, Fault::of_all) } else { (tale.writes, Fault::of_writes) };
-        wrong.extend(tale.at_each(points, |point| fault(point, what.clone()), goes_back));
-        tried += points;
     }
-    println!("{what:?}: {tried} moves, {} went wrong", wrong.len());
-    assert!(wrong.is_empty(), "{} of {tried} went wrong:\n{}", wrong.len(), wrong.join("\n"));
+    if let Some(times) = number("VMMOVE_SOAK") {
+        trials.push(Trial::test("soak", move || soak(&told, times)));
+    }
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    println!("{} moves in {:.0?}, seed {}", RUNS.load(Ordering::Relaxed), clock.elapsed(), seed());
+    conclusion.exit_code()
 }
 
-#[test]
-fn a_mover_that_dies_is_followed_by_one_that_ends_the_move() {
-    everywhere(&What::CrashAfter, false);
+/// Undisturbed, a move that is made is made, and one that is refused changes nothing; what is taken back is as before.
+fn is_as_it_should_be(tale: &Tale) -> Result<(), Failed> {
+    let Tale { row, seen, before, after, .. } = tale;
+    let mut wrong = match row.back {
+        Back::Before | Back::Never if row.code == 0 => Vec::new(),
+        _ => endings::differences(before, after),
+    };
+    if seen.code != row.code {
+        wrong.push(format!("it ended with {} and not with {}", seen.code, row.code));
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(format!("{}\n{}{}", wrong.join("\n"), seen.stdout, seen.stderr).into()) }
 }
 
-#[test]
-fn a_mover_that_dies_is_followed_by_one_that_puts_everything_back() {
-    everywhere(&What::CrashAfter, true);
+/// Tries a move with a misfortune at each of its points.
+fn everywhere(tale: &Tale, fate: &Fate, then: Then) -> Result<(), Failed> {
+    let chosen = number("VMMOVE_POINT").and_then(|point| usize::try_from(point).ok());
+    let points = points::of(tale, fate.at, everything());
+    let (clock, mut wrong) = (System::new(), Vec::new());
+    for point in points.iter().copied().filter(|point| chosen.is_none_or(|chosen| chosen == *point)) {
+        RUNS.fetch_add(1, Ordering::Relaxed);
+        let why = trial::play(&trial::Trial { tale, fate, point, then, again: None }, seed(), chosen.is_some());
+        if !why.is_empty() {
+            let request = &tale.log[point].request;
+            wrong.push(format!(
+                "at {point}, {} {} {}/{}:\n    {}",
+                request.verb,
+                request.plural,
+                request.namespace,
+                request.name,
+                why.join("\n    ")
+            ));
+        }
+    }
+    println!("{}/{}/{then:?}: {} in {:.1?}", tale.row.name, fate.name, points.len(), clock.elapsed());
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    let head = format!("{} of {} went wrong (VMMOVE_SEED={})", wrong.len(), points.len(), seed());
+    wrong.truncate(TOLD);
+    println!("{head}\n{}", wrong.join("\n"));
+    Err(format!("{head}\n{}", wrong.join("\n")).into())
 }
 
-#[test]
-fn an_answer_that_is_lost_changes_nothing() {
-    everywhere(&What::LoseReply, false);
-}
-
-#[test]
-fn a_server_that_cannot_serve_for_a_moment_changes_nothing() {
-    everywhere(&What::Refuse(Status::new(503, "ServiceUnavailable", "the server is currently unable to handle the request")), false);
-}
-
-#[test]
-fn watches_that_break_change_nothing() {
-    everywhere(&What::CutWatches, false);
+/// Tries so many moves with two misfortunes, any at any request: the second one hits who mends the first.
+fn soak(told: &[Arc<Told>], times: u64) -> Result<(), Failed> {
+    let chance = Seeded::new(seed());
+    let any = |count: usize| usize::try_from(chance.next() % count.max(1) as u64).unwrap_or_default();
+    let told: Vec<&Arc<Told>> = told.iter().filter(|told| told.row.code == 0).collect();
+    let mut wrong = Vec::new();
+    for _ in 0..times {
+        let tale = told[any(told.len())].tale();
+        let (fate, point) = (&FATES[any(FATES.len())], any(tale.log.len()));
+        let then = fate.then[any(fate.then.len())];
+        let whats = [What::CrashBefore, What::CrashAfter, What::LoseReply, What::LoseRequest, What::Twice, What::CutWatches];
+        let again = Fault::of_all(any(tale.log.len()), whats[any(whats.len())].clone());
+        if then == Then::Back && tale.row.back == Back::Never {
+            continue;
+        }
+        RUNS.fetch_add(1, Ordering::Relaxed);
+        let head = format!("{}/{} at {point}, {then:?}, then {again:?}", tale.row.name, fate.name);
+        let why = trial::play(&trial::Trial { tale, fate, point, then, again: Some(again) }, seed(), false);
+        if !why.is_empty() {
+            println!("{head}:\n    {}", why.join("\n    "));
+            wrong.push(head);
+        }
+    }
+    if wrong.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("{} of {times} went wrong (VMMOVE_SEED={})\n{}", wrong.len(), seed(), wrong.join("\n")).into())
+    }
 }

@@ -1,134 +1,116 @@
 //! A cluster in this process, time that stands still while anything is to be done, and somebody who types commands.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::Value;
 use vmmove::engine::clock::Seeded;
-use vmmove::exit::Code;
-use vmmove::sandbox::behaviour::SUBJECTS;
-use vmmove::sandbox::catalog::{self, CLAIM, VM, VMI, VOLUME};
-use vmmove::sandbox::scenario;
+use vmmove::sandbox::catalog;
 use vmmove::sandbox::server::Sandbox;
-use vmmove::sandbox::store::{Key, text};
+use vmmove::sandbox::store::text;
 use vmmove::sandbox::time::{Scaled, Time};
 use vmmove::sandbox::world::World;
-use vmmove::verbs::sandbox::inside::{self, Said};
+use vmmove::verbs::sandbox::inside;
+
+use crate::rivals::Act;
+use crate::scenes;
+use crate::tales::Tale;
 
 /// When every story begins.
 const BEGIN: Timestamp = Timestamp::constant(1_767_225_600, 0);
+
+/// Who takes longer than this waits for something that never comes.
+const LONGEST: Duration = Duration::from_secs(7200);
 
 /// One story.
 pub struct Stage {
     pub sandbox: Sandbox,
     time: Scaled,
     rng: Arc<Seeded>,
+    /// Whoever does something again and again has had enough.
+    peace: Arc<AtomicBool>,
 }
 
-/// Plays a story from the beginning, on a runtime of its own.
-pub fn play<T, F: Future<Output = T>>(story: impl FnOnce(Stage) -> F) -> T {
-    let mut world = World::new(1, BEGIN, SUBJECTS);
-    scenario::begin(&mut world).unwrap();
-    play_from(&world, story)
+/// What a command printed, and how it ended.
+#[derive(Debug)]
+pub struct Seen {
+    pub code: u8,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// Plays a story from the beginning of a scenario, on a runtime of its own.
+pub fn play<T, F: Future<Output = T>>(seed: u64, scenario: &str, story: impl FnOnce(Stage) -> F) -> T {
+    play_from(&scenes::world(seed, scenario, BEGIN), seed, story)
 }
 
 /// Plays a story that begins where another had come to.
-pub fn play_from<T, F: Future<Output = T>>(world: &World, story: impl FnOnce(Stage) -> F) -> T {
+pub fn play_from<T, F: Future<Output = T>>(world: &World, seed: u64, story: impl FnOnce(Stage) -> F) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     runtime.block_on(async {
         let time = Scaled::new(world.now(), 1);
         let sandbox = Sandbox::of(world.clone(), Arc::new(time));
         tokio::spawn(sandbox.clone().live());
-        story(Stage { sandbox, time, rng: Arc::new(Seeded::new(1)) }).await
+        story(Stage { sandbox, time, rng: Arc::new(Seeded::new(seed)), peace: Arc::default() }).await
     })
 }
 
 impl Stage {
-    /// Makes what a YAML stream says, as its writer would by `kubectl create`.
-    pub fn make(&self, yaml: &str) {
-        let documents: Vec<Value> = serde_saphyr::from_multiple(yaml).unwrap();
-        for document in documents {
-            self.sandbox.with(|world| world.create(document)).unwrap();
-        }
-    }
-
-    pub fn namespaces(&self, names: &[&str]) {
-        for name in names {
-            self.make(&format!("{{apiVersion: v1, kind: Namespace, metadata: {{name: {name}}}}}"));
-        }
-    }
-
-    pub fn get(&self, kind: &'static catalog::Resource, namespace: &str, name: &str) -> Option<Value> {
-        self.sandbox.with(|world| world.get(kind, namespace, name)).map(|object| Value::clone(&object))
-    }
-
-    /// Waits until something is so, for ten minutes at most.
-    pub async fn until(&self, what: &str, mut is_so: impl FnMut(&Self) -> bool) {
-        for _ in 0..6000 {
-            if is_so(self) {
-                return;
-            }
-            self.time.sleep(Duration::from_millis(100)).await;
-        }
-        panic!("waited in vain for: {what}; what there is: {:#?}", self.seen());
-    }
-
-    /// Waits until a machine says this of itself.
-    pub async fn machine_is(&self, namespace: &str, name: &str, status: &str) {
-        let is = |stage: &Self| stage.get(&VM, namespace, name).is_some_and(|vm| text(&vm, "/status/printableStatus") == status);
-        self.until(&format!("{namespace}/{name} is {status}"), is).await;
-    }
-
-    fn handle(&self, namespace: &str, claim: &str) -> String {
-        let claim = self.get(&CLAIM, namespace, claim).unwrap();
-        let volume = self.get(&VOLUME, "", text(&claim, "/spec/volumeName")).unwrap();
-        text(&volume, "/spec/csi/volumeHandle").to_owned()
-    }
-
-    pub fn write(&self, namespace: &str, claim: &str, content: &str) {
-        let handle = self.handle(namespace, claim);
-        assert!(self.sandbox.with(|world| world.disks.write(&handle, content.as_bytes())));
-    }
-
-    pub fn read(&self, namespace: &str, claim: &str) -> String {
-        let handle = self.handle(namespace, claim);
-        self.sandbox.with(|world| String::from_utf8(world.disks.read(&handle).unwrap().to_vec()).unwrap())
-    }
-
-    pub fn instances(&self) -> Vec<Key> {
-        self.sandbox.with(|world| world.store.list(&VMI, None).map(|(key, _)| key.clone()).collect())
-    }
-
-    /// What a look around shows: objects with what they say of themselves, and the warnings.
-    fn seen(&self) -> Vec<String> {
-        let kinds = [&VM, &VMI, &catalog::POD, &catalog::DATA_VOLUME, &CLAIM, &VOLUME];
-        self.sandbox.with(|world| {
-            let all = kinds.into_iter().flat_map(|kind| world.list(kind, None));
-            let mut lines: Vec<String> =
-                all.map(|object| format!("{} {}: {}", text(&object, "/kind"), text(&object, "/metadata/name"), object["status"])).collect();
-            let events = world.list(&catalog::EVENT, None);
-            lines.extend(
-                events.iter().map(|event| format!("{} {}: {}", text(event, "/involvedObject/name"), text(event, "/reason"), text(event, "/message"))),
-            );
-            lines
-        })
-    }
-
     /// Types `kubectl vmmove ...` and waits for the end.
-    pub async fn types(&self, line: &str) -> Said {
-        inside::types(&self.sandbox, self.time, self.rng.clone(), "kubectl vmmove", line, String::new()).await
+    pub async fn types(&self, line: &str) -> Seen {
+        tokio::select! {
+            said = inside::types(&self.sandbox, self.time, self.rng.clone(), "kubectl vmmove", line, String::new()) => {
+                Seen { code: said.code.0, stdout: said.stdout, stderr: said.stderr }
+            }
+            () = self.time.sleep(LONGEST) => Seen { code: 124, stdout: String::new(), stderr: "it never ended".to_owned() },
+        }
     }
 
-    /// As [`Stage::types`], by a process that may die on the way; then nothing is seen of it.
-    pub async fn may_die_at(&self, line: &str) -> Option<Said> {
-        let mut crashes = self.sandbox.misfortune().crashes.subscribe();
+    /// As [`Stage::types`], by a process that may die on the way, and who acts while one of its requests is held. Nothing is seen of one that died.
+    pub async fn may_die_at(&self, line: &str, act: Option<Act<'_>>, beside: bool) -> Option<Seen> {
+        let (mut crashes, mut held) = (self.sandbox.misfortune().crashes.subscribe(), self.sandbox.misfortune().held.subscribe());
         crashes.mark_unchanged();
+        held.mark_unchanged();
+        let mut typing = std::pin::pin!(self.types(line));
+        let Some(act) = act else {
+            return tokio::select! {
+                biased;
+                _ = crashes.changed() => None,
+                seen = typing => Some(seen),
+            };
+        };
         tokio::select! {
             biased;
-            _ = crashes.changed() => None,
-            seen = self.types(line) => Some(seen),
+            seen = &mut typing => return Some(seen),
+            _ = held.changed() => {}
         }
+        if beside {
+            let acting = async {
+                self.sandbox.misfortune().release();
+                act.await;
+            };
+            return Some(tokio::join!(typing, acting).0);
+        }
+        act.await;
+        self.sandbox.misfortune().release();
+        Some(typing.await)
+    }
+
+    /// Does something at once and then again and again, until [`Stage::be_quiet`].
+    pub fn again_and_again(&self, pause: Duration, act: impl Fn(&mut World) + Send + 'static) {
+        let (sandbox, time, peace) = (self.sandbox.clone(), self.time, self.peace.clone());
+        tokio::spawn(async move {
+            while !peace.load(Ordering::Relaxed) {
+                sandbox.with(&act);
+                time.sleep(pause).await;
+            }
+        });
+    }
+
+    pub fn be_quiet(&self) {
+        self.peace.store(true, Ordering::Relaxed);
     }
 
     /// Lets time pass.
@@ -136,18 +118,41 @@ impl Stage {
         self.time.sleep(time).await;
     }
 
-    /// The name of the move whose ledger is in a namespace.
-    pub fn ledger(&self, namespace: &str) -> Option<String> {
+    /// The names of the moves whose ledgers are in a namespace, the oldest first.
+    pub fn moves(&self) -> Vec<String> {
         self.sandbox.with(|world| {
-            let maps = world.list(&catalog::CONFIG_MAP, Some(namespace));
-            maps.iter().find_map(|map| map.pointer("/metadata/labels/vmmove.io~1move").and_then(Value::as_str).map(str::to_owned))
+            let mut maps = world.list(&catalog::CONFIG_MAP, Some("shop"));
+            maps.sort_by_key(|map| text(map, "/metadata/creationTimestamp").to_owned());
+            let label = |map: &Arc<Value>| map.pointer("/metadata/labels/vmmove.io~1move").and_then(Value::as_str).map(str::to_owned);
+            let mut names: Vec<String> = maps.iter().filter_map(label).collect();
+            names.dedup();
+            names
         })
     }
 
+    /// What is typed after a mover's death or failure, one line after the other.
+    pub fn again(&self, tale: &Tale) -> Vec<String> {
+        let moves = self.moves();
+        let resume = moves.iter().map(|name| format!("resume {name} -n shop --yes --take-over"));
+        // A verb that had not come to its first entry is not gone on with: it is typed again.
+        let line = (moves.is_empty() || !tale.row.first.is_empty()).then(|| tale.line.clone());
+        resume.chain(line).collect()
+    }
+
+    /// What is typed by somebody who wants everything as it was.
+    pub fn back(&self) -> Vec<String> {
+        self.moves().iter().map(|name| format!("rollback {name} -n shop --yes --discard-target-writes")).collect()
+    }
+
+    /// A line with the name of the first move in its place.
+    pub fn filled_in(&self, line: &str) -> String {
+        self.moves().first().map_or_else(|| line.to_owned(), |name| line.replace("{move}", name))
+    }
+
     /// As [`Stage::types`], for a command that has to succeed.
-    pub async fn does(&self, line: &str) -> Said {
+    pub async fn does(&self, line: &str) -> Seen {
         let seen = self.types(line).await;
-        assert_eq!(seen.code, Code::DONE, "{line}\n--- stdout\n{}--- stderr\n{}", seen.stdout, seen.stderr);
+        assert_eq!(seen.code, 0, "{line}\n--- stdout\n{}--- stderr\n{}", seen.stdout, seen.stderr);
         seen
     }
 }

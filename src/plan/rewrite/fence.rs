@@ -14,6 +14,8 @@ use crate::model::vm::Vm;
 use crate::plan::document::RunField;
 
 const AFFINITY: &str = "/spec/template/spec/affinity";
+/// The alternatives in an affinity, one of which a node has to meet.
+const TERMS: &str = "/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms";
 const ANNOTATIONS: &str = "/metadata/annotations";
 
 /// What was there before the fence: what lifting it gives back.
@@ -62,6 +64,12 @@ pub fn fence(vm: &Manifest, move_id: &MoveId, mark: &str, halt: bool) -> Vec<Pat
     fenced.set_annotation(ANNOTATION_FENCE, mark);
     fenced.set(AFFINITY, with_fence(vm.at(AFFINITY), move_id));
     patch(vm, &fenced)
+}
+
+/// Whether a machine carries a condition that keeps it from every node, whatever its run strategy says.
+pub fn holds(vm: &Manifest) -> bool {
+    let terms = vm.list(&format!("{AFFINITY}{TERMS}"));
+    !terms.is_empty() && terms.iter().all(has_fence)
 }
 
 /// The patch that lifts a fence: every field it covers is what it was before, and absent if it was absent. Empty when there is nothing to lift.
@@ -125,10 +133,9 @@ pub fn without_fence(affinity: &Value) -> Option<Value> {
 }
 
 fn with_fence(affinity: Option<&Value>, move_id: &MoveId) -> Value {
-    let required = "/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms";
     let condition = json!({"key": FENCE_NODE_LABEL, "operator": "In", "values": [move_id.0]});
     let mut fenced = Manifest(affinity.cloned().unwrap_or_else(|| json!({})));
-    let mut terms = fenced.list(required).to_vec();
+    let mut terms = fenced.list(TERMS).to_vec();
     if terms.is_empty() {
         terms.push(json!({}));
     }
@@ -141,13 +148,16 @@ fn with_fence(affinity: Option<&Value>, move_id: &MoveId) -> Value {
             term.insert("matchExpressions".to_owned(), expressions.into());
         }
     }
-    fenced.set(required, terms.into());
+    fenced.set(TERMS, terms.into());
     fenced.0
 }
 
 fn terms_mention_fence(terms: Option<&Value>) -> bool {
-    let expressions = |term: &Value| term.get("matchExpressions").and_then(Value::as_array).is_some_and(|all| all.iter().any(is_fence));
-    terms.and_then(Value::as_array).is_some_and(|terms| terms.iter().any(expressions))
+    terms.and_then(Value::as_array).is_some_and(|terms| terms.iter().any(has_fence))
+}
+
+fn has_fence(term: &Value) -> bool {
+    term.get("matchExpressions").and_then(Value::as_array).is_some_and(|all| all.iter().any(is_fence))
 }
 
 fn is_fence(expression: &Value) -> bool {

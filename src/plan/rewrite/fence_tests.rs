@@ -125,3 +125,16 @@ fn the_condition_can_be_taken_out_without_knowing_what_was() {
         assert!(rest.is_none_or(|rest| !rest.to_string().contains(FENCE_NODE_LABEL)));
     }
 }
+
+#[test]
+fn a_fence_holds_in_every_alternative_or_not_at_all() {
+    for vm in shapes() {
+        assert!(!holds(&vm));
+        let mut fenced = apply(&fence(&vm, &MoveId("shop-to-prod-7k2fq".to_owned()), "mark", true), &vm).unwrap();
+        assert!(holds(&fenced));
+        let mut terms = fenced.list(&format!("{AFFINITY}{TERMS}")).to_vec();
+        terms.push(json!({"matchExpressions": [{"key": "zone", "operator": "In", "values": ["a"]}]}));
+        fenced.set(&format!("{AFFINITY}{TERMS}"), terms.into());
+        assert!(!holds(&fenced), "a node of that zone takes it");
+    }
+}

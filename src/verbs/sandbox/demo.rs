@@ -1,5 +1,6 @@
 //! `sandbox demo`: the tool's own commands, typed one after the other on a cluster in this process, with a crash in the middle.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::inside::{Shown, connector};
@@ -39,8 +40,16 @@ impl Scene {
 }
 
 /// The second disk is just being handed over.
-const IN_MID_AIR: Fault =
-    Fault { verb: "patch", writes: true, plural: "persistentvolumes", name: String::new(), skip: 5, times: 1, what: What::CrashAfter };
+const IN_MID_AIR: Fault = Fault {
+    verb: Cow::Borrowed("patch"),
+    writes: true,
+    plural: Cow::Borrowed("persistentvolumes"),
+    namespace: String::new(),
+    name: String::new(),
+    skip: 5,
+    times: 1,
+    what: What::CrashAfter,
+};
 
 /// `MOVE` stands for the name of the move that was begun.
 const SCENES: &[Scene] = &[

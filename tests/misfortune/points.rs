@@ -1,0 +1,39 @@
+//! At which requests of a move a misfortune strikes. Those that come to the same are struck once.
+
+use std::collections::BTreeSet;
+
+use vmmove::sandbox::fault::Seen;
+
+use crate::fates::At;
+use crate::tales::Tale;
+
+/// The numbers of the requests; all of a kind only when everything is to be tried.
+pub fn of(tale: &Tale, at: At, everything: bool) -> Vec<usize> {
+    let log = &tale.log;
+    let writes = |point: usize| log.get(point).is_some_and(|asked| asked.request.writes);
+    let all = 0..log.len();
+    match at {
+        At::Writes => all.filter(|point| writes(*point)).collect(),
+        At::Changes => all.filter(|point| writes(*point) && log[*point].request.verb != "create").collect(),
+        At::Requests => all.filter(|point| everything || writes(*point) || writes(point + 1) || (*point > 0 && writes(point - 1))).collect(),
+        At::Kinds => {
+            let mut known = BTreeSet::new();
+            let key = |point: &usize| {
+                let request = &log[*point].request;
+                (request.verb.clone(), request.plural.clone(), request.namespace.clone(), request.name.clone())
+            };
+            all.filter(|point| writes(*point) && known.insert(key(point))).collect()
+        }
+        At::States => {
+            // Who dies between two looks at the same cluster leaves the same behind.
+            let mut known = BTreeSet::new();
+            all.filter(|point| known.insert(log[*point].version)).collect()
+        }
+    }
+}
+
+/// Whether it strikes when the move has had its last look at the target: nobody can notice any more.
+pub fn is_after_the_last_look(tale: &Tale, point: usize) -> bool {
+    let looks = |request: &Seen| request.verb == "get" && request.namespace == "prod" && request.plural == "virtualmachineinstances";
+    tale.log.iter().rposition(|asked| looks(&asked.request)).is_none_or(|last| point > last)
+}

@@ -1,0 +1,46 @@
+//! Clusters to begin with: the sandbox's scenarios, and small ones of our own.
+
+use jiff::Timestamp;
+use vmmove::sandbox::reading;
+use vmmove::sandbox::scenario;
+use vmmove::sandbox::scenarios::Scenario;
+use vmmove::sandbox::world::World;
+
+/// A running machine with two disks of its own.
+const MACHINE: &str = "
+{apiVersion: v1, kind: Namespace, metadata: {name: shop}}
+---
+{apiVersion: v1, kind: Namespace, metadata: {name: prod}}
+---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: root, namespace: shop}
+spec: {storageClassName: fast, accessModes: [ReadWriteOnce], resources: {requests: {storage: 64Mi}}}
+---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: data, namespace: shop}
+spec: {storageClassName: fast, accessModes: [ReadWriteOnce], resources: {requests: {storage: 64Mi}}}
+---
+apiVersion: kubevirt.io/v1
+kind: VirtualMachine
+metadata: {name: db-1, namespace: shop}
+spec:
+  runStrategy: Always
+  template:
+    metadata: {labels: {app: db}}
+    spec:
+      domain:
+        devices:
+          disks: [{name: root, disk: {bus: virtio}}, {name: data, disk: {bus: virtio}}]
+          interfaces: [{name: default, masquerade: {}, macAddress: \"02:00:00:00:00:01\"}]
+        resources: {requests: {memory: 64Mi}}
+      networks: [{name: default, pod: {}}]
+      volumes: [{name: root, persistentVolumeClaim: {claimName: root}}, {name: data, persistentVolumeClaim: {claimName: data}}]
+";
+
+/// A cluster at rest, at a time.
+pub fn world(seed: u64, name: &str, now: Timestamp) -> World {
+    let text = Scenario::named(name).map_or(MACHINE, |scenario| scenario.text);
+    scenario::play(seed, now, reading::read(text).unwrap()).unwrap()
+}

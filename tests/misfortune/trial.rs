@@ -1,0 +1,201 @@
+//! One move, disturbed once; and what is wrong with how it ended.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+use vmmove::sandbox::catalog::{CLAIM, DATA_VOLUME, Res, SECRET, SERVICE, VM, VMI, VOLUME};
+use vmmove::sandbox::fault::{Fault, What};
+use vmmove::sandbox::store::{What as Happened, text};
+
+use crate::ending::ending;
+use crate::endings::differences;
+use crate::fates::{Blow, Fate, Then};
+use crate::points;
+use crate::stage::{Seen, Stage, play_from};
+use crate::tales::{Back, REST, Tale};
+
+/// What nobody but a cleanup may delete of the source.
+const KEPT: [Res; 5] = [&VM, &CLAIM, &DATA_VOLUME, &SECRET, &SERVICE];
+
+/// A move, disturbed.
+pub struct Trial<'t> {
+    pub tale: &'t Tale,
+    pub fate: &'t Fate,
+    /// At which of the requests.
+    pub point: usize,
+    pub then: Then,
+    /// What goes wrong with the first try to mend it.
+    pub again: Option<Fault>,
+}
+
+/// Plays it; says what went wrong, with everything that was typed and told when that was asked for.
+pub fn play(trial: &Trial, seed: u64, aloud: bool) -> Vec<String> {
+    let Trial { tale, fate, point, then, ref again } = *trial;
+    play_from(&tale.begin, seed, async |stage| {
+        let since = stage.sandbox.with(|world| world.store.version());
+        let mut story = Story { stage: &stage, tale, told: Vec::new(), wrong: Vec::new() };
+        let died = story.disturbed(fate, point).await;
+        stage.pass(REST).await;
+        let home = then == Then::Back;
+        let failed = died || story.told.last().is_some_and(|(_, seen)| seen.code != 0);
+        let unnoticed = fate.may_stand && !failed && points::is_after_the_last_look(tale, point);
+        if let Some(fault) = again.clone().filter(|_| home || failed) {
+            let lines = if home { stage.back() } else { stage.again(tale) };
+            stage.sandbox.misfortune().add(fault);
+            if let Some(line) = lines.first() {
+                drop(stage.may_die_at(line, None, false).await);
+            }
+            stage.sandbox.misfortune().clear();
+            stage.pass(REST).await;
+        }
+        let mut wanted = if home { tale.home() } else { Some(&tale.after) };
+        if home {
+            story.types_all(stage.back(), true).await;
+        } else if failed && !story.types_all(stage.again(tale), !fate.may_stand).await {
+            // It says that it cannot go on. Then there has to be a way back, unless the source is being removed.
+            let lines = if tale.home().is_some() { stage.back() } else { Vec::new() };
+            story.types_all(lines, true).await;
+            wanted = tale.home();
+        }
+        if wanted == Some(&tale.after) && matches!(tale.row.back, Back::Before) {
+            (fate.mends)(&stage, tale);
+        }
+        stage.pass(REST).await;
+        if let Some(wanted) = wanted.filter(|_| home || !unnoticed) {
+            let (wanted, found) = (without(wanted, fate.spares), without(&ending(&stage), fate.spares));
+            story.wrong.extend(differences(&wanted, &found));
+        }
+        // Whoever takes the fence away when the target is up has both running; that has to be told.
+        let told =
+            unnoticed || !tale.row.first.is_empty() || story.told.iter().any(|(_, seen)| seen.stderr.contains("took the fence off its source"));
+        story.wrong.extend(both_running(&stage, since).filter(|_| !(fate.unfences && told)));
+        story.wrong.extend(lost(&stage, tale, since));
+        if aloud {
+            print_all(&story.told);
+        }
+        let secrets =
+            story.told.iter().filter(|(_, seen)| tale.secrets.iter().any(|secret| seen.stdout.contains(secret) || seen.stderr.contains(secret)));
+        let leaks: Vec<String> = secrets.map(|(line, _)| format!("{line} told a secret")).collect();
+        story.wrong.extend(leaks);
+        story.wrong
+    })
+}
+
+struct Story<'s> {
+    stage: &'s Stage,
+    tale: &'s Tale,
+    told: Vec<(String, Seen)>,
+    wrong: Vec<String>,
+}
+
+impl Story<'_> {
+    /// Types the line, with the misfortune at its point; whether the mover died of it.
+    async fn disturbed(&mut self, fate: &Fate, point: usize) -> bool {
+        let (stage, tale) = (self.stage, self.tale);
+        let misfortune = stage.sandbox.misfortune();
+        let (fault, act, beside) = match fate.what {
+            Blow::Fault(fault) => (fault(&tale.log[point], point), None, false),
+            Blow::Meanwhile(act) => (Fault::of_all(point, What::Hold), Some(act(stage, tale)), false),
+            Blow::Beside(act) => (Fault::of_all(point, What::Hold), Some(act(stage, tale)), true),
+        };
+        misfortune.add(fault);
+        let seen = stage.may_die_at(&tale.line, act, beside).await;
+        misfortune.clear();
+        stage.be_quiet();
+        let Some(seen) = seen else { return true };
+        if fate.bears_it && seen.code != tale.seen.code {
+            self.wrong.push(format!("ended with {}: {}", seen.code, seen.stderr));
+        }
+        self.told.push((tale.line.clone(), seen));
+        false
+    }
+
+    /// Types lines one after the other; whether they succeeded. Of several moves of one machine only one can be gone on with.
+    async fn types_all(&mut self, lines: Vec<String>, have_to: bool) -> bool {
+        let (mut failed, several) = (Vec::new(), self.stage.moves().len() > 1);
+        let count = lines.len();
+        for line in lines {
+            let seen = self.stage.types(&line).await;
+            // A line that is refused undisturbed is refused again.
+            if seen.code != 0 && (line != self.tale.line || seen.code != self.tale.seen.code) {
+                failed.push(format!("{line} ended with {}: {}", seen.code, seen.stderr));
+            }
+            self.told.push((line, seen));
+        }
+        let fine = failed.is_empty() || (several && failed.len() < count);
+        if !fine && have_to {
+            self.wrong.extend(failed);
+        }
+        fine
+    }
+}
+
+#[allow(clippy::print_stdout)]
+fn print_all(told: &[(String, Seen)]) {
+    for (line, seen) in told {
+        println!("$ kubectl vmmove {line}\n{}{}({})", seen.stdout, seen.stderr, seen.code);
+    }
+}
+
+/// What is left to compare: nothing that somebody else had a hand in.
+fn without(ending: &Value, spares: &[&str]) -> Value {
+    let mut left = ending.clone();
+    let foreign = |place: &str| {
+        let claim = place.replace("volume of", "PersistentVolumeClaim");
+        spares.iter().any(|spare| place.contains(&format!(" {spare}/")) || ending[&claim]["labels"]["whose"] == *spare || place.ends_with(spare))
+    };
+    if let Some(all) = left.as_object_mut() {
+        all.retain(|place, _| !foreign(place));
+    }
+    left
+}
+
+/// The moments at which a guest could have run at both ends.
+fn both_running(stage: &Stage, since: u64) -> Option<String> {
+    stage.sandbox.with(|world| {
+        let mut up: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for key in world.store.list_at(since, &VMI, None).ok()?.into_keys() {
+            up.entry(key.name).or_default().insert(key.namespace);
+        }
+        for change in world.store.since(since).ok()?.filter(|change| change.key.resource == &VMI) {
+            // One that no node takes does not run.
+            let runs = matches!(text(&change.object, "/status/phase"), "Scheduled" | "Running");
+            let at = up.entry(change.key.name.clone()).or_default();
+            if change.what == Happened::Deleted || !runs {
+                at.remove(&change.key.namespace);
+            } else {
+                at.insert(change.key.namespace.clone());
+            }
+            if at.len() > 1 {
+                return Some(format!("at version {} the guest of {} is up at both ends", change.version, change.key.name));
+            }
+        }
+        None
+    })
+}
+
+/// What is gone of the source, or of what somebody else made; and volumes on which not the same is written any more.
+fn lost(stage: &Stage, tale: &Tale, since: u64) -> Vec<String> {
+    // A rollback deletes what the move had made, a cleanup what it had moved.
+    let begins = tale.row.first.is_empty();
+    stage.sandbox.with(|world| {
+        let mut wrong = Vec::new();
+        let Ok(changes) = world.store.since(since) else { return vec!["too much happened to be remembered".to_owned()] };
+        for change in changes.filter(|change| change.what == Happened::Deleted) {
+            let is_old = tale.begin.same(&change.key, text(&change.object, "/metadata/uid")).is_some();
+            let of_source = change.key.namespace == "shop" && KEPT.contains(&change.key.resource);
+            let foreign = change.object.pointer("/metadata/labels/whose").is_some();
+            if foreign || (begins && is_old && (of_source || change.key.resource == &VOLUME)) {
+                wrong.push(format!("{} was deleted", change.key));
+            }
+        }
+        let volumes = tale.begin.list(&VOLUME, None);
+        for volume in volumes.iter().filter(|_| begins) {
+            let handle = text(volume, "/spec/csi/volumeHandle");
+            if world.disks.read(handle) != tale.bytes.get(handle).map(Vec::as_slice) {
+                wrong.push(format!("what was on {handle} is not there any more"));
+            }
+        }
+        wrong
+    })
+}
