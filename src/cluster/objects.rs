@@ -73,6 +73,11 @@ impl Cluster {
         self.call(&Call::new(Method::GET, path)).await
     }
 
+    /// Asks for something to be done at a path that is no object.
+    pub async fn post(&self, path: &str) -> Result<Value, ApiError> {
+        self.call(&Call::new(Method::POST, path).content(JSON, Value::Object(Map::new()))).await
+    }
+
     /// Creates an object in the namespace that it names. Unknown fields are refused.
     pub async fn create(&self, manifest: &Manifest, dry: Dry) -> Result<Manifest, ApiError> {
         let path = collection(known(manifest)?, manifest.api_version(), manifest.namespace());

@@ -23,6 +23,7 @@ use super::fault::{Misfortune, What};
 use super::time::Time;
 use super::wire::{Body, once, taken_apart};
 use super::world::World;
+use super::write::User;
 
 /// How long a watch runs that names no limit, and how often a silent one tells how far it is.
 const WATCH: Duration = Duration::from_secs(1800);
@@ -32,7 +33,7 @@ const FAREWELL: Duration = Duration::from_secs(2);
 
 /// A cluster in this process. Cheap to clone; all clones are one cluster.
 #[derive(Clone)]
-pub struct Sandbox(Arc<Shared>);
+pub struct Sandbox(Arc<Shared>, User);
 
 struct Shared {
     world: Mutex<World>,
@@ -54,14 +55,21 @@ impl Sandbox {
 
     /// A cluster that goes on from what somebody kept of another.
     pub fn of(world: World, time: Arc<dyn Time>) -> Self {
-        Self(Arc::new(Shared {
+        let shared = Shared {
             world: Mutex::new(world),
             time,
             version: AtomicU64::default(),
             changed: Arc::default(),
             stir: Notify::new(),
             misfortune: Misfortune::default(),
-        }))
+        };
+        Self(Arc::new(shared), User::admin())
+    }
+
+    /// The same cluster, which takes whoever sends requests for this user. Without it he is an administrator.
+    #[must_use]
+    pub fn spoken_to_by(&self, user: User) -> Self {
+        Self(self.0.clone(), user)
     }
 
     /// Looks at the cluster from inside, or changes it: everybody is told of what changed.
@@ -101,7 +109,7 @@ impl Sandbox {
     where
         B: http_body::Body<Data = Bytes> + Send + 'static,
     {
-        let Some(call) = taken_apart(request).await else { return Err(io::ErrorKind::ConnectionReset.into()) };
+        let Some(call) = taken_apart(request, &self.1).await else { return Err(io::ErrorKind::ConnectionReset.into()) };
         let version = self.0.lock().store.version();
         let what = self.0.misfortune.meets(api::seen(&call), version);
         match &what {

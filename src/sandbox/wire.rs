@@ -33,16 +33,16 @@ pub(super) fn once(code: u16, body: &Value, warnings: &[String]) -> Response<Bod
     response
 }
 
-/// A request with its whole body; `None` when that broke off.
-pub(super) async fn taken_apart<B: http_body::Body<Data = Bytes>>(request: Request<B>) -> Option<Call> {
+/// A user's request with its whole body; `None` when that broke off.
+pub(super) async fn taken_apart<B: http_body::Body<Data = Bytes>>(request: Request<B>, sender: &User) -> Option<Call> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.ok()?.to_bytes();
     let header = |name| head.headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).unwrap_or_default().to_owned();
-    let admin = User { name: "sandbox-admin".to_owned(), groups: vec!["system:masters".to_owned(), "system:authenticated".to_owned()] };
     Some(Call {
         path: head.uri.path().to_owned(),
         query: path::query(head.uri.query().unwrap_or_default()),
-        user: api::sender(&head.headers, &admin),
+        user: api::meant(&head.headers, sender),
+        sender: sender.clone(),
         accept: header(ACCEPT),
         content_type: header(CONTENT_TYPE).split(';').next().unwrap_or_default().trim().to_owned(),
         body: body.to_vec(),

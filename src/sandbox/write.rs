@@ -20,6 +20,11 @@ pub struct User {
 }
 
 impl User {
+    /// Who may do everything.
+    pub fn admin() -> Self {
+        Self { name: "sandbox-admin".to_owned(), groups: vec!["system:masters".to_owned(), "system:authenticated".to_owned()] }
+    }
+
     /// A component of the cluster.
     pub fn controller() -> Self {
         Self { name: "system:kube-controller-manager".to_owned(), groups: vec!["system:masters".to_owned()] }

@@ -137,6 +137,7 @@ impl Verb {
         match self {
             Self::Completion(_) | Self::Explain(_) => true,
             Self::Version(args) => args.client,
+            Self::Sandbox(args) => args.is_local(),
             _ => false,
         }
     }

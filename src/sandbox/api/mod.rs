@@ -18,7 +18,7 @@ use self::change::{Place, Written};
 use self::form::Form;
 use self::path::{Query, Target};
 use self::watch::Watch;
-use super::access;
+use super::access::{self, Wish};
 use super::behaviour::power;
 use super::catalog::{Res, VM, VMI};
 use super::fault::Seen;
@@ -32,7 +32,9 @@ pub struct Call {
     pub method: Method,
     pub path: String,
     pub query: Query,
+    /// For whom it is: the sender, or whom the sender impersonates.
     pub user: User,
+    pub sender: User,
     pub accept: String,
     pub content_type: String,
     pub body: Vec<u8>,
@@ -71,6 +73,7 @@ pub fn answer(world: &mut World, call: &Call) -> Reply {
 }
 
 fn answered(world: &mut World, call: &Call) -> Result<Reply, Status> {
+    may_impersonate(world, call)?;
     let target = path::target(&call.path).ok_or_else(Status::no_such_path)?;
     let wish = path::wish(&call.method, &target, &call.query);
     match target {
@@ -139,8 +142,26 @@ fn options(body: &[u8]) -> Result<Value, Status> {
     if body.is_empty() { Ok(Value::Null) } else { json(body) }
 }
 
-/// Who sends a request: the one who is said to be impersonated, if somebody is.
-pub fn sender(headers: &HeaderMap, base: &User) -> User {
+/// Nobody speaks for others who is not allowed to (kubernetes/apiserver `pkg/endpoints/filters/impersonation`).
+fn may_impersonate(world: &World, call: &Call) -> Result<(), Status> {
+    if call.user == call.sender {
+        return Ok(());
+    }
+    let own = |group: &&String| *group != "system:authenticated" && !group.starts_with("system:serviceaccounts");
+    let groups = call.user.groups.iter().filter(own).map(|group| ("groups", group.as_str()));
+    for (resource, name) in [("users", call.user.name.as_str())].into_iter().chain(groups) {
+        let (verb, resource) = ("impersonate".to_owned(), resource.to_owned());
+        let wish = Wish { verb, resource, name: name.to_owned(), ..Wish::default() };
+        if access::allowed(world, &call.sender, &wish).is_none() {
+            let why = access::refusal(&call.sender, &wish);
+            return Err(Status::new(403, "Forbidden", format!("{} \"{name}\" is forbidden: {why}", wish.resource)));
+        }
+    }
+    Ok(())
+}
+
+/// For whom a request is: the one who is said to be impersonated, if somebody is.
+pub fn meant(headers: &HeaderMap, base: &User) -> User {
     let all = |name: &str| headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).map(str::to_owned).collect::<Vec<_>>();
     let Some(name) = all("impersonate-user").into_iter().next() else { return base.clone() };
     let mut groups = all("impersonate-group");

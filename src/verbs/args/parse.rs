@@ -29,8 +29,12 @@ pub fn parse(prefix: &str, args: impl IntoIterator<Item = OsString>) -> Parsed {
         Err(error) if is_help(&error) => Parsed::Help(format!("{}\n", error.render().to_string().trim_end())),
         Err(error) => {
             let verb = help::plain_command().ignore_errors(true).try_get_matches_from(&args).ok();
-            let verb = verb.as_ref().and_then(clap::ArgMatches::subcommand_name).map_or_else(String::new, |verb| format!(" {verb}"));
-            Parsed::Wrong(usage::failure(&error, prefix), format!("{prefix}{verb}"))
+            let (mut typed, mut within) = (prefix.to_owned(), verb.as_ref());
+            while let Some((name, inner)) = within.and_then(clap::ArgMatches::subcommand) {
+                typed = format!("{typed} {name}");
+                within = Some(inner);
+            }
+            Parsed::Wrong(usage::failure(&error, &typed), typed)
         }
     }
 }

@@ -76,6 +76,12 @@ pub fn strategies(current: &OsStr) -> Vec<CompletionCandidate> {
     matching(Strategy::ALL.into_iter().map(Strategy::name), name).into_iter().map(|candidate| candidate.add_prefix(claim)).collect()
 }
 
+/// Scenarios of the sandbox; a file is for the shell to complete.
+pub fn scenarios(current: &OsStr) -> Vec<CompletionCandidate> {
+    let Some(typed) = current.to_str() else { return Vec::new() };
+    matching(crate::sandbox::scenarios::ALL.iter().map(|scenario| scenario.name), typed)
+}
+
 /// What `explain` explains: fields only once their document is typed, for there are many.
 pub fn topics(current: &OsStr) -> Vec<CompletionCandidate> {
     let Some(typed) = current.to_str() else { return Vec::new() };
