@@ -1,13 +1,12 @@
 //! The sandbox behind a socket of this computer, for kubectl and everything else that speaks to a cluster.
 
-use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode};
+use http::{Method, Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
@@ -106,8 +105,5 @@ fn nobody() -> User {
 }
 
 fn stopping() -> Response<Body> {
-    let body = Full::new(Bytes::from_static(b"{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"status\":\"Success\"}"));
-    let mut response = Response::new(body.map_err(|never: Infallible| match never {}).boxed_unsync());
-    *response.status_mut() = StatusCode::OK;
-    response
+    Response::new(Full::new(Bytes::from_static(b"{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"status\":\"Success\"}")).boxed_unsync())
 }

@@ -12,6 +12,8 @@ use serde_json::Value;
 use super::api::{self, Call, path};
 use super::write::User;
 
+const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
+
 /// The body of an answer.
 pub type Body = UnsyncBoxBody<Bytes, Infallible>;
 
@@ -19,6 +21,8 @@ pub type Body = UnsyncBoxBody<Bytes, Infallible>;
 pub(super) fn once(code: u16, body: &Value, warnings: &[String]) -> Response<Body> {
     let (media, text) = match body {
         Value::String(text) => ("text/plain; charset=utf-8", text.clone()),
+        // Clients tell the aggregated list from the old one by this alone (client-go `discovery/aggregated_discovery.go`).
+        list if list["kind"] == "APIGroupDiscoveryList" => (AGGREGATED, list.to_string()),
         body => ("application/json", body.to_string()),
     };
     let mut response = Response::new(Full::new(Bytes::from(text)).boxed_unsync());

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::openapi;
 use crate::sandbox::catalog::{self, Res};
 use crate::sandbox::status::Status;
 
@@ -55,6 +56,9 @@ pub fn answer(path: &str, accept: &str) -> Result<Value, Status> {
         },
         ["apis", group, version] if groups().get(group).is_some_and(|versions| versions.contains(version)) => Ok(resources(group, version)),
         ["healthz" | "livez" | "readyz", ..] => Ok("ok".into()),
+        ["openapi", "v3"] => Ok(openapi::index()),
+        ["openapi", "v3", "api", version] => openapi::document("", version).ok_or_else(Status::no_such_path),
+        ["openapi", "v3", "apis", group, version] => openapi::document(group, version).ok_or_else(Status::no_such_path),
         ["openapi", ..] => Err(Status::new(404, "NotFound", "the sandbox has no OpenAPI schemas; a real cluster has them")),
         _ => Err(Status::no_such_path()),
     }
@@ -66,6 +70,11 @@ fn version() -> Value {
         "major": major, "minor": minor, "gitVersion": git, "gitCommit": "", "gitTreeState": "clean", "buildDate": "1970-01-01T00:00:00Z",
         "goVersion": "", "compiler": "rustc", "platform": "sandbox",
     })
+}
+
+/// Every group with each of its versions.
+pub fn versions() -> impl Iterator<Item = (&'static str, &'static str)> {
+    groups().into_iter().flat_map(|(group, versions)| versions.into_iter().map(move |version| (group, version)))
 }
 
 /// All groups with their versions, the preferred one first.

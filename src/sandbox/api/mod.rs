@@ -4,6 +4,7 @@ pub mod change;
 pub mod columns;
 pub mod discovery;
 pub mod form;
+pub mod openapi;
 pub mod path;
 pub mod read;
 pub mod reviews;

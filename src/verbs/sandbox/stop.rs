@@ -59,19 +59,21 @@ pub async fn run(cx: &mut Context, args: &Args) -> Result<Code, Failure> {
     Ok(Code::DONE)
 }
 
-/// Asks one to end, and waits until its file is gone. False when nobody answers any more: then the file is removed for it.
+/// Asks one to end, and waits until its file is gone. False when nobody is there any more: then the file is removed for it.
 async fn end(cx: &Context, port: u16, file: &Path) -> Result<bool, Failure> {
+    if tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+        drop(std::fs::remove_file(file));
+        return Ok(false);
+    }
     let ask = Connect { kubeconfig: Some(file.to_owned()), request_timeout: Some(Duration::from_secs(5)), ..Connect::default() };
+    // Whether the answer still comes through is a matter of chance: that the file goes is the sign.
     let asked = (cx.connector)(ask).await?.post(STOP).await;
     let begun = cx.clock.elapsed();
     while file.exists() {
-        // Who is gone answers no more; a connection that breaks off in the answer is the end that was asked for.
-        if asked.is_err() && tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
-            drop(std::fs::remove_file(file));
-            return Ok(false);
-        }
         if cx.clock.elapsed() - begun > LIMIT {
-            return Err(Failure::error(format!("the sandbox on port {port} does not end")).hint("end its process: it is called kubectl-vmmove"));
+            let why = asked.err().map_or_else(String::new, |error| format!(": {}", Failure::from(error).message));
+            let failure = Failure::error(format!("the sandbox on port {port} does not end{why}"));
+            return Err(failure.hint(format!("if something else serves there by now, remove {}", file.display())));
         }
         cx.clock.sleep(STEP).await;
     }

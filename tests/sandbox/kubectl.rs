@@ -1,0 +1,118 @@
+//! kubectl as a judge: what people do with it works on the sandbox, and prints what it would print anywhere.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::serving::{Said, Serving};
+
+/// Debian's, or whichever is on the path; and the one that is named, such as a newer one.
+fn judges() -> Vec<String> {
+    let runs = |program: &String| Command::new(program).args(["version", "--client"]).output().is_ok_and(|output| output.status.success());
+    let named = std::env::var("VMMOVE_KUBECTL").ok();
+    let all: Vec<String> = ["kubectl".to_owned()].into_iter().chain(named).filter(runs).collect();
+    if all.is_empty() {
+        println!("there is no kubectl here: nobody judges");
+    }
+    all
+}
+
+/// kubectl at a sandbox.
+struct Judge {
+    sandbox: Serving,
+    program: String,
+}
+
+impl Judge {
+    fn command(&self, line: &str) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(line.split_whitespace()).current_dir(self.sandbox.home.path()).stdin(Stdio::null());
+        command.env("HOME", self.sandbox.home.path()).env("KUBECONFIG", &self.sandbox.kubeconfig);
+        command
+    }
+
+    fn types(&self, line: &str) -> Said {
+        self.sandbox.runs(self.command(line))
+    }
+
+    fn does(&self, line: &str) -> String {
+        let said = self.types(line);
+        assert_eq!(said.code, 0, "{} {line}: {said:?}", self.program);
+        said.stdout
+    }
+
+    fn write(&self, file: &str, text: &str) {
+        std::fs::write(Path::new(self.sandbox.home.path()).join(file), text).unwrap();
+    }
+}
+
+#[test]
+fn kubectl_does_what_people_do_with_it() {
+    for program in judges() {
+        let judge = Judge { sandbox: Serving::start("--speed 20"), program };
+        println!("{}", judge.does("version --client").lines().next().unwrap_or_default());
+        looks(&judge);
+        writes(&judge);
+        asks(&judge);
+        watches(&judge);
+    }
+}
+
+fn looks(judge: &Judge) {
+    let machines = judge.does("get vm -n shop");
+    let titles: Vec<&str> = machines.lines().next().unwrap().split_whitespace().collect();
+    assert_eq!(titles, ["NAME", "AGE", "STATUS", "READY"], "{machines}");
+    assert!(machines.lines().any(|line| line.split_whitespace().collect::<Vec<_>>() == ["db-1", "41d", "Running", "True"]), "{machines}");
+    assert!(judge.does("get vm,pvc,dv -A").contains("persistentvolumeclaim/db-1-data"));
+    assert!(judge.does("get pvc db-1-data -n shop -o yaml").contains("volumeName: pvc-"));
+    assert_eq!(judge.does("get vm -n shop -o name -l tier=data"), "virtualmachine.kubevirt.io/db-1\n");
+    assert_eq!(judge.does("get pvc -n shop --field-selector metadata.name=old-7 -o name"), "persistentvolumeclaim/old-7\n");
+    let all = judge.does("api-resources --verbs=list -o name");
+    for kind in ["virtualmachines.kubevirt.io", "persistentvolumeclaims", "datavolumes.cdi.kubevirt.io"] {
+        assert!(all.lines().any(|line| line == kind), "{all}");
+    }
+    let gone = judge.types("get vm nobody -n shop");
+    assert_eq!((gone.code, gone.stderr.as_str()), (1, "Error from server (NotFound): virtualmachines.kubevirt.io \"nobody\" not found\n"));
+}
+
+fn writes(judge: &Judge) {
+    judge.write("map.yaml", "{apiVersion: v1, kind: ConfigMap, metadata: {name: notes, namespace: shop}, data: {a: \"1\"}}");
+    // An old one wants schemas to check a manifest with before it is sent, and there are none here.
+    let create = if judge.types("create --dry-run=server -f map.yaml").code == 0 { "create" } else { "create --validate=false" };
+    assert_eq!(judge.does(&format!("{create} -f map.yaml")), "configmap/notes created\n");
+    assert!(judge.types(&format!("{create} -f map.yaml")).stderr.contains("configmaps \"notes\" already exists"));
+    assert_eq!(judge.does("label cm notes -n shop app=db"), "configmap/notes labeled\n");
+    assert_eq!(judge.does("annotate cm notes -n shop why=none"), "configmap/notes annotated\n");
+    assert_eq!(judge.does("patch cm notes -n shop --type merge -p {\"data\":{\"b\":\"2\"}}"), "configmap/notes patched\n");
+    let json = "[{\"op\":\"test\",\"path\":\"/data/b\",\"value\":\"2\"},{\"op\":\"replace\",\"path\":\"/data/b\",\"value\":\"3\"}]";
+    assert_eq!(judge.does(&format!("patch cm notes -n shop --type json -p {json}")), "configmap/notes patched\n");
+    let stale = judge.types(&format!("patch cm notes -n shop --type json -p {json}"));
+    assert_eq!(stale.code, 1, "{stale:?}");
+    assert_eq!(judge.does("get cm notes -n shop -o jsonpath={.data.b}{.metadata.labels.app}{.metadata.annotations.why}"), "3dbnone");
+    judge.write("map.yaml", "{apiVersion: v1, kind: ConfigMap, metadata: {name: notes, namespace: shop}, data: {c: \"4\"}}");
+    assert_eq!(judge.does("replace --validate=false -f map.yaml"), "configmap/notes replaced\n");
+    assert_eq!(judge.does("get cm notes -n shop -o jsonpath={.data}"), "{\"c\":\"4\"}");
+    assert!(judge.does("delete cm notes -n shop").contains("configmap \"notes\" deleted"));
+    assert!(judge.does("delete vm web-1 -n shop --cascade=orphan").contains("\"web-1\" deleted"));
+    assert!(judge.does("get pvc web-1 -n shop").contains("Bound"));
+}
+
+fn asks(judge: &Judge) {
+    assert_eq!(judge.does("auth can-i delete vm -n shop"), "yes\n");
+    let no = judge.types("auth can-i delete vm -n shop --as nobody");
+    assert_eq!((no.code, no.stdout.as_str()), (1, "no\n"), "{no:?}");
+    assert!(judge.does("wait vm/db-1 -n shop --for=condition=Ready --timeout=30s").contains("condition met"));
+    assert!(judge.does("version").contains("1.36"));
+}
+
+/// A watch shows what is there, and then what happens.
+fn watches(judge: &Judge) {
+    let mut watching = judge.command("get cm -n prod -w -o name").stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(watching.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let first = lines.next().unwrap();
+    assert_eq!(first, "configmap/kube-root-ca.crt");
+    judge.does("create cm later -n prod --from-literal=a=b");
+    assert_eq!(lines.next().unwrap(), "configmap/later");
+    watching.kill().unwrap();
+    watching.wait().unwrap();
+}
