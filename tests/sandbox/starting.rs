@@ -114,6 +114,6 @@ fn whoever_may_little_is_taken_for_who_he_is() {
     let said = sandbox.types("plan web-1 -n shop --to prod");
     assert_eq!(said.code, 4, "{said:?}");
     let said = sandbox.types("assess -n shop --as admin --as-group system:masters");
-    assert!(said.code == 1 && said.stderr.contains("cannot impersonate"), "{said:?}");
+    assert!(said.code == 4 && said.stderr.contains("cannot impersonate"), "{said:?}");
     assert!(sandbox.does("assess -n shop --context sandbox-admin").contains("web-1"));
 }
