@@ -78,9 +78,9 @@ fn what_cannot_be_served_is_said_and_leaves_nothing() {
     let home = tempfile::tempdir().unwrap();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
-    let pot = "{kind: Deployment, apiVersion: apps/v1, metadata: {name: a}}";
+    let stranger = "{kind: Deployment, apiVersion: apps/v1, metadata: {name: a}}";
     for (file, text) in
-        [("bad.yaml", "a: ["), ("pot.yaml", pot), ("binary.yaml", "\u{0}"), ("vm.yaml", "{kind: VirtualMachin, apiVersion: kubevirt.io/v1}")]
+        [("bad.yaml", "a: ["), ("pot.yaml", stranger), ("binary.yaml", "\u{0}"), ("vm.yaml", "{kind: VirtualMachin, apiVersion: kubevirt.io/v1}")]
     {
         fs::write(home.path().join(file), text).unwrap();
     }

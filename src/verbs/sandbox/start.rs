@@ -39,10 +39,7 @@ Examples:
   # Another one, in the background
   eval \"$(kubectl vmmove sandbox start --scenario shared-disk --background)\"
 
-  # Rehearse on what a real cluster has
-  kubectl get nodes,pv,sc,csidrivers,volumesnapshotclasses,storageprofiles,kubevirts,cdis -A -o json > cluster.json
-  kubectl get vm,vmi,dv,pvc,pods,services,configmaps,net-attach-def,quota -n shop -o json > shop.json
-  jq -s '{apiVersion: \"v1\", kind: \"List\", items: map(.items) | add}' cluster.json shop.json > dump.json
+  # Rehearse on a dump of a real cluster; README says what has to be in it
   kubectl vmmove sandbox start --scenario dump.json --skip-unknown")]
 pub struct Args {
     /// What to begin with: a name that 'sandbox scenarios' lists, a file, or - for standard input
@@ -122,7 +119,7 @@ fn page(cx: &Context, file: &File, title: &str, speed: u32, (namespace, machine)
     let (prefix, path) = (&cx.prefix, quoted(&file.path().display().to_string()));
     let export = if cfg!(windows) { format!("$env:KUBECONFIG = {path}") } else { format!("export KUBECONFIG={path}") };
     let time = if speed == 1 { "Time goes as on the wall".to_owned() } else { format!("Time goes {speed} times as fast as on the wall") };
-    let machine = machine.map_or_else(|| "--all".to_owned(), |name| quoted(name));
+    let machine = machine.map_or_else(|| "--all".to_owned(), quoted);
     format!(
         "{export}\n# {title}\n# {time}. Type the line above, then try:\n#   kubectl get vm -n {namespace}\n#   {prefix} assess -n {namespace}\n\
          #   {prefix} plan {machine} -n {namespace} --to prod\n#   {prefix} run {machine} -n {namespace} --to prod\n{LAST} {prefix} sandbox stop --port {port}\n"

@@ -70,7 +70,7 @@ async fn end(cx: &Context, port: u16, file: &Path) -> Result<bool, Failure> {
     let asked = (cx.connector)(ask).await?.post(STOP).await;
     let begun = cx.clock.elapsed();
     while file.exists() {
-        if cx.clock.elapsed() - begun > LIMIT {
+        if cx.clock.elapsed().saturating_sub(begun) > LIMIT {
             let why = asked.err().map_or_else(String::new, |error| format!(": {}", Failure::from(error).message));
             let failure = Failure::error(format!("the sandbox on port {port} does not end{why}"));
             return Err(failure.hint(format!("if something else serves there by now, remove {}", file.display())));

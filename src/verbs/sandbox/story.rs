@@ -23,14 +23,11 @@ pub struct Story {
 /// # Errors
 /// There is none of the name, or what is wrong with the file.
 pub fn story(cx: &mut Context, name: &str, skip: bool) -> Result<Story, Failure> {
-    let mut story = match Scenario::named(name) {
-        Some(own) => Story { name: name.to_owned(), about: Some(own.about), reading: own.read().map_err(|error| wrong(cx, name, &error))? },
-        None => {
-            let text = text(cx, name)?;
-            Story { name: name.to_owned(), about: None, reading: reading::read(&text).map_err(|error| wrong(cx, name, &error))? }
-        }
-    };
-    let unknown = std::mem::take(&mut story.reading.unknown);
+    let own = Scenario::named(name);
+    let text = own.map_or_else(|| text(cx, name), |own| Ok(own.text.to_owned()))?;
+    let mut reading = reading::read(&text).map_err(|error| wrong(cx, name, &error))?;
+    let unknown = std::mem::take(&mut reading.unknown);
+    let story = Story { name: name.to_owned(), about: own.map(|own| own.about), reading };
     if unknown.is_empty() {
         return Ok(story);
     }
