@@ -32,12 +32,44 @@ struct Grant {
     reason: String,
 }
 
-/// Whether a user may, and by which binding.
-pub fn allowed(world: &World, user: &User, wish: &Wish) -> Option<String> {
+/// What was decided about a wish.
+#[derive(Clone, Debug, Default)]
+pub struct Verdict {
+    pub allowed: bool,
+    /// Which binding allows it, or what is wrong with those that might have; often nothing.
+    pub reason: String,
+}
+
+/// Whether a user may, and why.
+pub fn judge(world: &World, user: &User, wish: &Wish) -> Verdict {
     if user.groups.iter().any(|group| group == "system:masters") {
-        return Some(String::new());
+        return Verdict { allowed: true, reason: String::new() };
     }
-    grants(world, user, &wish.namespace).into_iter().find(|grant| grant.rules.iter().any(|rule| covers(rule, wish))).map(|grant| grant.reason)
+    let grants = grants(world, user, &wish.namespace);
+    let fits = |grant: &&Grant| grant.rules.iter().any(|rule| covers(rule, wish));
+    if let Some(grant) = grants.iter().flatten().find(fits) {
+        return Verdict { allowed: true, reason: grant.reason.clone() };
+    }
+    let missing: Vec<String> = grants.into_iter().filter_map(Result::err).collect();
+    let reason = match missing.as_slice() {
+        [] => String::new(),
+        [one] => format!("RBAC: {one}"),
+        many => format!("RBAC: [{}]", many.join(", ")),
+    };
+    Verdict { allowed: false, reason }
+}
+
+/// Whether a user may.
+///
+/// # Errors
+/// Why not, as the server says it.
+pub fn check(world: &World, user: &User, wish: &Wish) -> Result<(), String> {
+    let Verdict { allowed, reason } = judge(world, user, wish);
+    if allowed {
+        return Ok(());
+    }
+    let end = if reason.is_empty() { reason } else { format!(": {reason}") };
+    Err(format!("{}{end}", refusal(user, wish)))
 }
 
 /// The rules that hold for a user in a namespace.
@@ -45,11 +77,10 @@ pub fn rules(world: &World, user: &User, namespace: &str) -> Vec<Value> {
     if user.groups.iter().any(|group| group == "system:masters") {
         return vec![json!({"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}), json!({"verbs": ["*"], "nonResourceURLs": ["*"]})];
     }
-    grants(world, user, namespace).into_iter().flat_map(|grant| grant.rules).collect()
+    grants(world, user, namespace).into_iter().flatten().flat_map(|grant| grant.rules).collect()
 }
 
-/// Why not, as the server says it.
-pub fn refusal(user: &User, wish: &Wish) -> String {
+fn refusal(user: &User, wish: &Wish) -> String {
     if !wish.path.is_empty() {
         return format!("User \"{}\" cannot {} path \"{}\"", user.name, wish.verb, wish.path);
     }
@@ -58,7 +89,8 @@ pub fn refusal(user: &User, wish: &Wish) -> String {
     format!("User \"{}\" cannot {} resource \"{resource}\" in API group \"{}\" {place}", user.name, wish.verb, wish.group)
 }
 
-fn grants(world: &World, user: &User, namespace: &str) -> Vec<Grant> {
+/// What the bindings of a user give in a namespace; for one whose role is not there, that.
+fn grants(world: &World, user: &User, namespace: &str) -> Vec<Result<Grant, String>> {
     let mut bindings: Vec<Arc<Value>> = world.list(&CLUSTER_ROLE_BINDING, None);
     if !namespace.is_empty() {
         bindings.extend(world.list(&ROLE_BINDING, Some(namespace)));
@@ -66,11 +98,14 @@ fn grants(world: &World, user: &User, namespace: &str) -> Vec<Grant> {
     bindings.iter().filter_map(|binding| granted(world, user, binding)).collect()
 }
 
-fn granted(world: &World, user: &User, binding: &Value) -> Option<Grant> {
+fn granted(world: &World, user: &User, binding: &Value) -> Option<Result<Grant, String>> {
     let namespace = text(binding, "/metadata/namespace");
     let subject = binding["subjects"].as_array()?.iter().find(|subject| is(user, subject, namespace))?;
     let (kind, name) = (text(binding, "/roleRef/kind"), text(binding, "/roleRef/name"));
-    let role = if kind == "Role" { world.get(&ROLE, namespace, name) } else { world.get(&CLUSTER_ROLE, "", name) }?;
+    let (resource, namespace_of_role) = if kind == "Role" { (&ROLE, namespace) } else { (&CLUSTER_ROLE, "") };
+    let Some(role) = world.get(resource, namespace_of_role, name) else {
+        return Some(Err(format!("{}.{} \"{name}\" not found", resource.singular(), resource.group)));
+    };
     let whole =
         if namespace.is_empty() { text(binding, "/metadata/name").to_owned() } else { format!("{}/{namespace}", text(binding, "/metadata/name")) };
     let who = match text(subject, "/kind") {
@@ -79,7 +114,7 @@ fn granted(world: &World, user: &User, binding: &Value) -> Option<Grant> {
     };
     let sort = if namespace.is_empty() { "ClusterRoleBinding" } else { "RoleBinding" };
     let reason = format!("RBAC: allowed by {sort} \"{whole}\" of {kind} \"{name}\" to {who}");
-    Some(Grant { rules: role["rules"].as_array().cloned().unwrap_or_default(), reason })
+    Some(Ok(Grant { rules: role["rules"].as_array().cloned().unwrap_or_default(), reason }))
 }
 
 fn is(user: &User, subject: &Value, namespace: &str) -> bool {
@@ -95,7 +130,8 @@ fn is(user: &User, subject: &Value, namespace: &str) -> bool {
     }
 }
 
-fn covers(rule: &Value, wish: &Wish) -> bool {
+/// Whether a rule gives what is wished.
+pub fn covers(rule: &Value, wish: &Wish) -> bool {
     let has = |field: &str, wanted: &str| {
         let all = rule[field].as_array();
         all.is_some_and(|all| all.iter().any(|one| one == "*" || one == wanted))

@@ -18,6 +18,8 @@ pub struct Resource {
     pub has_status: bool,
     /// Served from a CustomResourceDefinition: JSON only, with other words in some errors.
     pub custom: bool,
+    /// Whether `kubectl get all` shows it.
+    pub common: bool,
 }
 
 /// A row of the catalog. Two are the same if group and plural are.
@@ -70,7 +72,7 @@ impl Resource {
 }
 
 const fn kind(group: &'static str, versions: &'static [&'static str], kind: &'static str, plural: &'static str) -> Resource {
-    Resource { group, versions, kind, plural, short: &[], namespaced: true, has_status: false, custom: false }
+    Resource { group, versions, kind, plural, short: &[], namespaced: true, has_status: false, custom: false, common: false }
 }
 
 impl Resource {
@@ -84,6 +86,10 @@ impl Resource {
 
     const fn custom(self) -> Self {
         Self { custom: true, ..self }
+    }
+
+    const fn common(self) -> Self {
+        Self { common: true, ..self }
     }
 
     const fn short(self, short: &'static [&'static str]) -> Self {
@@ -102,6 +108,10 @@ macro_rules! resources {
 /// Stands for every kind where something holds for all of them; it is none itself.
 pub static ANYTHING: Resource = kind("", &[], "", "");
 
+/// As refusals name a machine or an instance about which KubeVirt is asked something; objects of these there are none.
+pub static VM_REQUEST: Resource = Resource { group: "subresources.kubevirt.io", ..VM };
+pub static VMI_REQUEST: Resource = Resource { group: "subresources.kubevirt.io", ..VMI };
+
 const V1: &[&str] = &["v1"];
 const KUBEVIRT_IO: &[&str] = &["v1", "v1alpha3"];
 const BETA: &[&str] = &["v1beta1"];
@@ -109,17 +119,17 @@ const BETA: &[&str] = &["v1beta1"];
 resources! {
     NAMESPACE = kind("", V1, "Namespace", "namespaces").cluster().status().short(&["ns"]);
     NODE = kind("", V1, "Node", "nodes").cluster().status().short(&["no"]);
-    POD = kind("", V1, "Pod", "pods").status().short(&["po"]);
+    POD = kind("", V1, "Pod", "pods").status().short(&["po"]).common();
     EVENT = kind("", V1, "Event", "events").short(&["ev"]);
     SECRET = kind("", V1, "Secret", "secrets");
     CONFIG_MAP = kind("", V1, "ConfigMap", "configmaps").short(&["cm"]);
-    SERVICE = kind("", V1, "Service", "services").status().short(&["svc"]);
+    SERVICE = kind("", V1, "Service", "services").status().short(&["svc"]).common();
     SERVICE_ACCOUNT = kind("", V1, "ServiceAccount", "serviceaccounts").short(&["sa"]);
     CLAIM = kind("", V1, "PersistentVolumeClaim", "persistentvolumeclaims").status().short(&["pvc"]);
     VOLUME = kind("", V1, "PersistentVolume", "persistentvolumes").cluster().status().short(&["pv"]);
     QUOTA = kind("", V1, "ResourceQuota", "resourcequotas").status().short(&["quota"]);
     LIMIT_RANGE = kind("", V1, "LimitRange", "limitranges").short(&["limits"]);
-    JOB = kind("batch", V1, "Job", "jobs").status();
+    JOB = kind("batch", V1, "Job", "jobs").status().common();
     CONTROLLER_REVISION = kind("apps", V1, "ControllerRevision", "controllerrevisions");
     LEASE = kind("coordination.k8s.io", V1, "Lease", "leases");
     CRD = kind("apiextensions.k8s.io", V1, "CustomResourceDefinition", "customresourcedefinitions").cluster().status().short(&["crd", "crds"]);
@@ -133,21 +143,23 @@ resources! {
     SNAPSHOT_CLASS = kind("snapshot.storage.k8s.io", V1, "VolumeSnapshotClass", "volumesnapshotclasses").cluster().custom().short(&["vsclass", "vsclasses"]);
     SNAPSHOT = kind("snapshot.storage.k8s.io", V1, "VolumeSnapshot", "volumesnapshots").status().custom().short(&["vs"]);
     SNAPSHOT_CONTENT = kind("snapshot.storage.k8s.io", V1, "VolumeSnapshotContent", "volumesnapshotcontents").cluster().status().custom().short(&["vsc", "vscs"]);
-    VM = kind("kubevirt.io", KUBEVIRT_IO, "VirtualMachine", "virtualmachines").status().custom().short(&["vm", "vms"]);
-    VMI = kind("kubevirt.io", KUBEVIRT_IO, "VirtualMachineInstance", "virtualmachineinstances").custom().short(&["vmi", "vmis"]);
-    VMIM = kind("kubevirt.io", KUBEVIRT_IO, "VirtualMachineInstanceMigration", "virtualmachineinstancemigrations").status().custom().short(&["vmim", "vmims"]);
-    VMI_PRESET = kind("kubevirt.io", KUBEVIRT_IO, "VirtualMachineInstancePreset", "virtualmachineinstancepresets").custom().short(&["vmipreset", "vmipresets"]);
-    VM_POOL = kind("pool.kubevirt.io", BETA, "VirtualMachinePool", "virtualmachinepools").status().custom().short(&["vmpool", "vmpools"]);
-    KUBEVIRT = kind("kubevirt.io", KUBEVIRT_IO, "KubeVirt", "kubevirts").status().custom().short(&["kv", "kvs"]);
-    INSTANCETYPE = kind("instancetype.kubevirt.io", BETA, "VirtualMachineInstancetype", "virtualmachineinstancetypes").custom().short(&["vminstancetype", "vminstancetypes", "vmf", "vmfs"]);
-    PREFERENCE = kind("instancetype.kubevirt.io", BETA, "VirtualMachinePreference", "virtualmachinepreferences").custom().short(&["vmpref", "vmprefs", "vmp", "vmps"]);
-    CLUSTER_INSTANCETYPE = kind("instancetype.kubevirt.io", BETA, "VirtualMachineClusterInstancetype", "virtualmachineclusterinstancetypes").cluster().custom().short(&["vmclusterinstancetype", "vmclusterinstancetypes", "vmcf", "vmcfs"]);
-    CLUSTER_PREFERENCE = kind("instancetype.kubevirt.io", BETA, "VirtualMachineClusterPreference", "virtualmachineclusterpreferences").cluster().custom().short(&["vmcp", "vmcps"]);
-    VM_SNAPSHOT = kind("snapshot.kubevirt.io", BETA, "VirtualMachineSnapshot", "virtualmachinesnapshots").status().custom().short(&["vmsnapshot", "vmsnapshots"]);
-    VM_EXPORT = kind("export.kubevirt.io", BETA, "VirtualMachineExport", "virtualmachineexports").status().custom().short(&["vmexport", "vmexports"]);
-    VM_CLONE = kind("clone.kubevirt.io", BETA, "VirtualMachineClone", "virtualmachineclones").status().custom().short(&["vmclone", "vmclones"]);
-    DATA_VOLUME = kind("cdi.kubevirt.io", BETA, "DataVolume", "datavolumes").status().custom().short(&["dv", "dvs"]);
-    DATA_SOURCE = kind("cdi.kubevirt.io", BETA, "DataSource", "datasources").status().custom().short(&["das"]);
+    VM = kind("kubevirt.io", KUBEVIRT_IO, "VirtualMachine", "virtualmachines").status().custom().short(&["vm", "vms"]).common();
+    VMI = kind("kubevirt.io", KUBEVIRT_IO, "VirtualMachineInstance", "virtualmachineinstances").custom().short(&["vmi", "vmis"]).common();
+    VMIM = kind("kubevirt.io", KUBEVIRT_IO, "VirtualMachineInstanceMigration", "virtualmachineinstancemigrations").status().custom().short(&["vmim", "vmims"]).common();
+    VMI_PRESET = kind("kubevirt.io", KUBEVIRT_IO, "VirtualMachineInstancePreset", "virtualmachineinstancepresets").custom().short(&["vmipreset", "vmipresets"]).common();
+    VM_POOL = kind("pool.kubevirt.io", BETA, "VirtualMachinePool", "virtualmachinepools").status().custom().short(&["vmpool", "vmpools"]).common();
+    KUBEVIRT = kind("kubevirt.io", KUBEVIRT_IO, "KubeVirt", "kubevirts").status().custom().short(&["kv", "kvs"]).common();
+    INSTANCETYPE = kind("instancetype.kubevirt.io", BETA, "VirtualMachineInstancetype", "virtualmachineinstancetypes").custom().short(&["vminstancetype", "vminstancetypes", "vmf", "vmfs"]).common();
+    PREFERENCE = kind("instancetype.kubevirt.io", BETA, "VirtualMachinePreference", "virtualmachinepreferences").custom().short(&["vmpref", "vmprefs", "vmp", "vmps"]).common();
+    CLUSTER_INSTANCETYPE = kind("instancetype.kubevirt.io", BETA, "VirtualMachineClusterInstancetype", "virtualmachineclusterinstancetypes").cluster().custom().short(&["vmclusterinstancetype", "vmclusterinstancetypes", "vmcf", "vmcfs"]).common();
+    CLUSTER_PREFERENCE = kind("instancetype.kubevirt.io", BETA, "VirtualMachineClusterPreference", "virtualmachineclusterpreferences").cluster().custom().short(&["vmcp", "vmcps"]).common();
+    VM_SNAPSHOT = kind("snapshot.kubevirt.io", BETA, "VirtualMachineSnapshot", "virtualmachinesnapshots").status().custom().short(&["vmsnapshot", "vmsnapshots"]).common();
+    VM_SNAPSHOT_CONTENT = kind("snapshot.kubevirt.io", BETA, "VirtualMachineSnapshotContent", "virtualmachinesnapshotcontents").status().custom().short(&["vmsnapshotcontent", "vmsnapshotcontents"]).common();
+    VM_RESTORE = kind("snapshot.kubevirt.io", BETA, "VirtualMachineRestore", "virtualmachinerestores").status().custom().short(&["vmrestore", "vmrestores"]).common();
+    VM_EXPORT = kind("export.kubevirt.io", BETA, "VirtualMachineExport", "virtualmachineexports").status().custom().short(&["vmexport", "vmexports"]).common();
+    VM_CLONE = kind("clone.kubevirt.io", BETA, "VirtualMachineClone", "virtualmachineclones").status().custom().short(&["vmclone", "vmclones"]).common();
+    DATA_VOLUME = kind("cdi.kubevirt.io", BETA, "DataVolume", "datavolumes").status().custom().short(&["dv", "dvs"]).common();
+    DATA_SOURCE = kind("cdi.kubevirt.io", BETA, "DataSource", "datasources").status().custom().short(&["das"]).common();
     STORAGE_PROFILE = kind("cdi.kubevirt.io", BETA, "StorageProfile", "storageprofiles").cluster().status().custom();
     CDI = kind("cdi.kubevirt.io", BETA, "CDI", "cdis").cluster().status().custom().short(&["cdi", "cdis"]);
     CDI_CONFIG = kind("cdi.kubevirt.io", BETA, "CDIConfig", "cdiconfigs").cluster().status().custom();

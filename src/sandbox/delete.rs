@@ -63,6 +63,8 @@ fn mark(world: &World, resource: Res, object: &mut Value, how: &Deletion) {
     let wanted = match how.propagation.as_str() {
         "Orphan" => Some(ORPHAN),
         "Foreground" => Some(FOREGROUND),
+        // For the sake of clients of before 2016 (kubernetes 1.36 `pkg/registry/batch/job/strategy.go`).
+        "" if resource == &catalog::JOB => Some(ORPHAN),
         _ => None,
     };
     let mut all = object.pointer("/metadata/finalizers").and_then(Value::as_array).cloned().unwrap_or_default();

@@ -10,6 +10,7 @@ pub mod delete;
 pub mod disks;
 pub mod dump;
 pub mod fault;
+pub mod fields;
 pub mod identity;
 pub mod index;
 pub mod life;

@@ -92,7 +92,7 @@ pub fn create(world: &mut World, attempt: Attempt) -> Result<Arc<Value>, Status>
 pub fn create_aloud(world: &mut World, mut attempt: Attempt) -> Result<(Arc<Value>, Vec<String>), Status> {
     attempt.verb = Verb::Create;
     if !text(&attempt.object, "/metadata/resourceVersion").is_empty() {
-        return Err(Status::bad_request("resourceVersion should not be set on objects to be created"));
+        return Err(Status::new(500, "", "resourceVersion should not be set on objects to be created"));
     }
     name(world, &mut attempt)?;
     let (uid, stamp) = (world.uid(), world.stamp());
@@ -243,7 +243,7 @@ pub(super) fn finalizers(resource: Res, object: &Value) -> Vec<&Value> {
 
 /// Whether changes of what an object asks for are counted in it.
 pub(super) fn has_generation(resource: Res) -> bool {
-    resource.custom || resource == &catalog::POD || resource == &catalog::CRD
+    resource.custom || resource == &catalog::POD || resource == &catalog::JOB || resource == &catalog::CRD
 }
 
 /// All of an object but its metadata and what is said of it.

@@ -37,7 +37,19 @@ impl Simulated {
     }
 
     async fn open(&self, request: Request<Vec<u8>>) -> Result<Response<vmmove::sandbox::wire::Body>> {
-        Ok(self.sandbox.clone().oneshot(request.map(Full::<Bytes>::from)).await?)
+        Ok(self.sandbox.clone().oneshot(request.map(|body| Full::<Bytes>::from(as_the_sandbox_says(body)))).await?)
+    }
+}
+
+/// How guests are steered on the real control plane, and in the sandbox.
+const GUESTS: &[(&str, &str)] =
+    &[(r#""lab/guest":"poweroff""#, r#""sandbox/powers-off-after-seconds":"1""#), (r#""lab/stop-after":"2s""#, r#""sandbox/shutdown-seconds":"2""#)];
+
+/// A body in which guests are steered as the sandbox does it.
+fn as_the_sandbox_says(body: Vec<u8>) -> Vec<u8> {
+    match String::from_utf8(body) {
+        Ok(text) => GUESTS.iter().fold(text, |text, (theirs, ours)| text.replace(theirs, ours)).into_bytes(),
+        Err(bytes) => bytes.into_bytes(),
     }
 }
 

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::path::Query;
 use crate::sandbox::catalog::Res;
 use crate::sandbox::delete::{self, Deletion};
+use crate::sandbox::fields;
 use crate::sandbox::status::{Cause, Status};
 use crate::sandbox::store::{Key, text};
 use crate::sandbox::world::World;
@@ -39,9 +40,10 @@ impl Place<'_> {
 /// # Errors
 /// The refusal.
 pub fn create(world: &mut World, user: &User, place: &Place, query: &Query, body: Value) -> Result<Written, Status> {
-    let object = fitted(place, body)?;
+    let mut object = fitted(place, body)?;
+    let unknown = only_known(place, query, &mut object, |words| unreadable(place.resource, words))?;
     let mut attempt = Attempt::new(user.clone(), place.resource, object);
-    attempt.dry_run = dry_run(query)?;
+    (attempt.dry_run, attempt.warnings) = (dry_run(query)?, unknown);
     let (object, warnings) = write::create_aloud(world, attempt)?;
     Ok(Written { object: Value::clone(&object), code: 201, warnings })
 }
@@ -51,12 +53,13 @@ pub fn create(world: &mut World, user: &User, place: &Place, query: &Query, body
 /// # Errors
 /// The refusal.
 pub fn replace(world: &mut World, user: &User, place: &Place, query: &Query, body: Value) -> Result<Written, Status> {
-    let object = fitted(place, body)?;
+    let mut object = fitted(place, body)?;
+    let unknown = only_known(place, query, &mut object, |words| unreadable(place.resource, words))?;
     if place.resource.custom && text(&object, "/metadata/resourceVersion").is_empty() && world.store.get(&place.key()).is_some() {
         let cause = Cause::invalid("metadata.resourceVersion", &0.into(), "must be specified for an update");
         return Err(Status::invalid_resource(place.resource, place.name, &[cause]));
     }
-    put(world, user, place, query, object)
+    put(world, user, place, query, (object, unknown))
 }
 
 /// Patches an object or its status.
@@ -96,13 +99,14 @@ pub fn patch(world: &mut World, user: &User, place: &Place, query: &Query, (medi
     if text(&object, "/metadata/resourceVersion").is_empty() {
         object["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"].clone();
     }
-    let object = fitted(place, object)?;
-    put(world, user, place, query, object)
+    let mut object = fitted(place, object)?;
+    let unknown = only_known(place, query, &mut object, |words| unfitting(body, words))?;
+    put(world, user, place, query, (object, unknown))
 }
 
-fn put(world: &mut World, user: &User, place: &Place, query: &Query, object: Value) -> Result<Written, Status> {
+fn put(world: &mut World, user: &User, place: &Place, query: &Query, (object, warnings): (Value, Vec<String>)) -> Result<Written, Status> {
     let mut attempt = Attempt::new(user.clone(), place.resource, object);
-    attempt.dry_run = dry_run(query)?;
+    (attempt.dry_run, attempt.warnings) = (dry_run(query)?, warnings);
     attempt.subresource = match place.subresource {
         "" => "",
         "status" if place.resource.has_status => "status",
@@ -111,6 +115,28 @@ fn put(world: &mut World, user: &User, place: &Place, query: &Query, object: Val
     };
     let (object, warnings) = write::update_aloud(world, attempt)?;
     Ok(Written { object: Value::clone(&object), code: 200, warnings })
+}
+
+/// Drops what the kind does not know: with warnings, without a word or, refusing in the words for it, not at all, as the writer wishes.
+fn only_known(place: &Place, query: &Query, object: &mut Value, refused: impl FnOnce(&str) -> Status) -> Result<Vec<String>, Status> {
+    let unknown = fields::drop_unknown(place.resource, object);
+    let words: Vec<String> = unknown.iter().map(|field| format!("unknown field \"{field}\"")).collect();
+    match query.get("fieldValidation").map(String::as_str) {
+        _ if words.is_empty() => Ok(words),
+        Some("Ignore") => Ok(Vec::new()),
+        Some("Strict") => Err(refused(&format!("strict decoding error: {}", words.join(", ")))),
+        _ => Ok(words),
+    }
+}
+
+fn unreadable(resource: Res, words: &str) -> Status {
+    let (kind, version) = (resource.kind, resource.version());
+    Status::bad_request(format!("{kind} in version \"{version}\" cannot be handled as a {kind}: {words}"))
+}
+
+fn unfitting(patch: &[u8], words: &str) -> Status {
+    let patch = String::from_utf8_lossy(patch);
+    Status::new(422, "Invalid", format!(" \"\" is invalid: patch: Invalid value: {patch:?}: {words}"))
 }
 
 /// Deletes one object.

@@ -13,6 +13,8 @@ pub enum Cell {
     At(&'static str),
     /// How long ago the time there is.
     Ago(&'static str),
+    /// The status of a condition of this type.
+    Condition(&'static str),
     By(fn(&Value) -> Value),
 }
 
@@ -31,6 +33,10 @@ const fn at(name: &'static str, pointer: &'static str) -> Column {
 
 const fn by(name: &'static str, cell: fn(&Value) -> Value) -> Column {
     Column { name, kind: "string", wide: false, cell: Cell::By(cell) }
+}
+
+const fn is(name: &'static str, condition: &'static str) -> Column {
+    Column { name, kind: "string", wide: false, cell: Cell::Condition(condition) }
 }
 
 const fn ago(name: &'static str, pointer: &'static str) -> Column {
@@ -59,7 +65,7 @@ const TABLES: &[(Res, &[Column])] = &[
         &catalog::NODE,
         &[
             NAME,
-            by("Status", |node| if condition(node, "Ready") == "True" { "Ready" } else { "NotReady" }.into()),
+            by("Status", |node| if condition(node, "Ready") == Some("True") { "Ready" } else { "NotReady" }.into()),
             by("Roles", |_| "<none>".into()),
             AGE,
             at("Version", "/status/nodeInfo/kubeletVersion"),
@@ -168,7 +174,7 @@ const TABLES: &[(Res, &[Column])] = &[
         &catalog::JOB,
         &[
             NAME,
-            by("Status", |job| if condition(job, "Complete") == "True" { "Complete" } else { "Running" }.into()),
+            by("Status", |job| if condition(job, "Complete") == Some("True") { "Complete" } else { "Running" }.into()),
             by("Completions", |job| {
                 format!("{}/{}", job["status"]["succeeded"].as_u64().unwrap_or(0), job["spec"]["completions"].as_u64().unwrap_or(1)).into()
             }),
@@ -207,7 +213,7 @@ const TABLES: &[(Res, &[Column])] = &[
             DATE,
         ],
     ),
-    (&catalog::VM, &[NAME, DATE, at("Status", "/status/printableStatus"), by("Ready", |vm| condition(vm, "Ready"))]),
+    (&catalog::VM, &[NAME, DATE, at("Status", "/status/printableStatus"), is("Ready", "Ready")]),
     (
         &catalog::VMI,
         &[
@@ -216,9 +222,9 @@ const TABLES: &[(Res, &[Column])] = &[
             at("Phase", "/status/phase"),
             at("IP", "/status/interfaces/0/ipAddress"),
             at("NodeName", "/status/nodeName"),
-            by("Ready", |vmi| condition(vmi, "Ready")),
-            by("Live-Migratable", |vmi| condition(vmi, "LiveMigratable")).wide(),
-            by("Paused", |vmi| condition(vmi, "Paused")).wide(),
+            is("Ready", "Ready"),
+            is("Live-Migratable", "LiveMigratable").wide(),
+            is("Paused", "Paused").wide(),
         ],
     ),
     (&catalog::VMIM, &[NAME, at("Phase", "/status/phase"), at("VMI", "/spec/vmiName")]),
@@ -231,6 +237,17 @@ const TABLES: &[(Res, &[Column])] = &[
             at("Phase", "/status/phase"),
             at("ReadyToUse", "/status/readyToUse").kind("boolean"),
             ago("CreationTime", "/status/creationTime").kind("date"),
+            at("Error", "/status/error/message"),
+        ],
+    ),
+    (
+        &catalog::VM_RESTORE,
+        &[
+            NAME,
+            at("TargetKind", "/spec/target/kind"),
+            at("TargetName", "/spec/target/name"),
+            at("Complete", "/status/complete").kind("boolean"),
+            ago("RestoreTime", "/status/restoreTime").kind("date"),
             at("Error", "/status/error/message"),
         ],
     ),
@@ -305,9 +322,10 @@ fn count(object: &Value, maps: &[&str]) -> Value {
     maps.iter().filter_map(|map| object.pointer(map)?.as_object()).map(serde_json::Map::len).sum::<usize>().into()
 }
 
-fn condition(object: &Value, kind: &str) -> Value {
+/// The status of a condition, if the object has it.
+pub fn condition<'o>(object: &'o Value, kind: &str) -> Option<&'o str> {
     let all = object.pointer("/status/conditions").and_then(Value::as_array).into_iter().flatten();
-    all.filter(|condition| condition["type"] == kind).map(|condition| condition["status"].clone()).next().unwrap_or("".into())
+    all.filter(|condition| condition["type"] == kind).find_map(|condition| condition["status"].as_str())
 }
 
 /// `RWO,RWX`, in the order in which the server knows them.

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::openapi;
-use crate::sandbox::catalog::{self, Res};
+use crate::sandbox::behaviour::power;
+use crate::sandbox::catalog::{self, Res, VM_REQUEST};
 use crate::sandbox::status::Status;
 
 /// The version of Kubernetes whose behaviour is played.
@@ -96,6 +97,8 @@ fn group(name: &str, versions: &[&str]) -> Value {
 }
 
 const VERBS: [&str; 8] = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
+/// The same in the order in which custom kinds have them.
+const CUSTOM_VERBS: [&str; 8] = ["delete", "deletecollection", "get", "list", "patch", "create", "update", "watch"];
 const VERBS_OF_STATUS: [&str; 3] = ["get", "patch", "update"];
 
 /// The kinds of a group's version.
@@ -109,15 +112,28 @@ fn questions(group: &str) -> &'static [Question] {
     QUESTIONS.iter().find(|(name, ..)| *name == group).map_or(&[], |(.., all)| all)
 }
 
+fn verbs(kind: Res) -> [&'static str; 8] {
+    if kind.custom { CUSTOM_VERBS } else { VERBS }
+}
+
+/// Writes down what else a kind is called, and with which others it is shown.
+fn called(row: &mut Value, kind: Res) {
+    if !kind.short.is_empty() {
+        row["shortNames"] = kind.short.into();
+    }
+    if kind.common {
+        row["categories"] = json!(["all"]);
+    }
+}
+
 /// The legacy list of a group's version.
 fn resources(group: &str, version: &str) -> Value {
     let group_version = if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
     let mut all = Vec::new();
     for kind in kinds(group, version) {
-        let mut row = json!({"name": kind.plural, "singularName": kind.singular(), "namespaced": kind.namespaced, "kind": kind.kind, "verbs": VERBS});
-        if !kind.short.is_empty() {
-            row["shortNames"] = kind.short.into();
-        }
+        let mut row =
+            json!({"name": kind.plural, "singularName": kind.singular(), "namespaced": kind.namespaced, "kind": kind.kind, "verbs": verbs(kind)});
+        called(&mut row, kind);
         all.push(row);
         if kind.has_status {
             let name = format!("{}/status", kind.plural);
@@ -126,6 +142,11 @@ fn resources(group: &str, version: &str) -> Value {
     }
     for (plural, kind, namespaced) in questions(group) {
         all.push(json!({"name": plural, "singularName": kind.to_lowercase(), "namespaced": namespaced, "kind": kind, "verbs": ["create"]}));
+    }
+    if group == VM_REQUEST.group {
+        for name in power::REQUESTS {
+            all.push(json!({"name": name, "singularName": "", "namespaced": true, "kind": "", "verbs": ["get", "update"]}));
+        }
     }
     json!({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group_version, "resources": all})
 }
@@ -146,11 +167,9 @@ fn aggregated(group: &str, version: &str) -> Value {
     let kind_of = |kind: &str| json!({"group": group, "version": version, "kind": kind});
     let of_kind = |kind: &Res| {
         let mut row = json!({
-            "resource": kind.plural, "responseKind": kind_of(kind.kind), "scope": scope(kind.namespaced), "singularResource": kind.singular(), "verbs": VERBS,
+            "resource": kind.plural, "responseKind": kind_of(kind.kind), "scope": scope(kind.namespaced), "singularResource": kind.singular(), "verbs": verbs(kind),
         });
-        if !kind.short.is_empty() {
-            row["shortNames"] = kind.short.into();
-        }
+        called(&mut row, kind);
         if kind.has_status {
             row["subresources"] = json!([{"subresource": "status", "responseKind": kind_of(kind.kind), "verbs": VERBS_OF_STATUS}]);
         }

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::path::Query;
 use super::table;
 use crate::sandbox::catalog::Res;
 
@@ -10,12 +11,41 @@ use crate::sandbox::catalog::Res;
 pub enum Form {
     Whole,
     Metadata,
-    Table,
+    Table(Held),
+}
+
+/// How much of its object a row of a table holds.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Held {
+    Whole,
+    #[default]
+    Metadata,
+    Nothing,
+}
+
+impl Held {
+    /// As a request asks for it.
+    pub fn wished(query: &Query) -> Self {
+        match query.get("includeObject").map(String::as_str) {
+            Some("Object") => Self::Whole,
+            Some("None") => Self::Nothing,
+            _ => Self::Metadata,
+        }
+    }
+
+    /// What of an object it is.
+    pub fn of(self, object: &Value) -> Value {
+        match self {
+            Self::Whole => object.clone(),
+            Self::Metadata => metadata(object),
+            Self::Nothing => Value::Null,
+        }
+    }
 }
 
 impl Form {
     /// The first of the accepted forms that there is; `None` when there is none, such as protobuf of custom resources.
-    pub fn accepted(accept: &str) -> Option<Self> {
+    pub fn accepted(accept: &str, query: &Query) -> Option<Self> {
         if accept.is_empty() {
             return Some(Self::Whole);
         }
@@ -27,7 +57,7 @@ impl Form {
             }
             match parts.find_map(|part| part.strip_prefix("as=")) {
                 None => Some(Self::Whole),
-                Some("Table") => Some(Self::Table),
+                Some("Table") => Some(Self::Table(Held::wished(query))),
                 Some("PartialObjectMetadata" | "PartialObjectMetadataList") => Some(Self::Metadata),
                 Some(_) => None,
             }
@@ -39,7 +69,7 @@ impl Form {
         match self {
             Self::Whole => object.clone(),
             Self::Metadata => metadata(object),
-            Self::Table => table::table(resource, &[object], json!({"resourceVersion": object["metadata"]["resourceVersion"]}), now),
+            Self::Table(held) => table::table(resource, &[object], json!({"resourceVersion": object["metadata"]["resourceVersion"]}), held, now),
         }
     }
 
@@ -64,7 +94,7 @@ impl Form {
                 let items: Vec<Value> = objects.iter().map(|object| metadata(object)).collect();
                 json!({"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": list, "items": items})
             }
-            Self::Table => table::table(resource, objects, list, now),
+            Self::Table(held) => table::table(resource, objects, list, held, now),
         }
     }
 }

@@ -6,9 +6,11 @@ pub mod discovery;
 pub mod form;
 pub mod openapi;
 pub mod path;
+mod protobuf;
 pub mod read;
 pub mod reviews;
 pub mod selector;
+mod syntax;
 pub mod table;
 pub mod watch;
 
@@ -21,7 +23,7 @@ use self::path::{Query, Target};
 use self::watch::Watch;
 use super::access::{self, Wish};
 use super::behaviour::power;
-use super::catalog::{Res, VM, VMI};
+use super::catalog::{Res, VM_REQUEST, VMI, VMI_REQUEST};
 use super::fault::Seen;
 use super::status::Status;
 use super::store::Key;
@@ -79,14 +81,17 @@ fn answered(world: &mut World, call: &Call) -> Result<Reply, Status> {
     let wish = path::wish(&call.method, &target, &call.query);
     match target {
         Target::Review { plural, namespace } => {
-            let body = reviews::answer(world, &call.user, &plural, &namespace, json(&call.body)?)?;
+            let question = if call.content_type == protobuf::MEDIA { protobuf::question(&call.body)? } else { json(&call.body, "Status")? };
+            let body = reviews::answer(world, &call.user, &plural, &namespace, question)?;
             Ok(Reply::Once { code: 201, body, warnings: Vec::new() })
         }
         Target::Path(path) => discovery::answer(&path, &call.accept).map(found),
         Target::Power { plural, namespace, name, action } => {
             let on_instance = plural == VMI.plural;
-            if access::allowed(world, &call.user, &wish).is_none() {
-                return Err(Status::forbidden(if on_instance { &VMI } else { &VM }, &name, &access::refusal(&call.user, &wish)));
+            let about = if on_instance { &VMI_REQUEST } else { &VM_REQUEST };
+            access::check(world, &call.user, &wish).map_err(|why| Status::forbidden(about, &name, &why))?;
+            if call.method == Method::GET && action == "expand-spec" && !on_instance {
+                return power::expanded(world, &namespace, &name).map(found);
             }
             if call.method != Method::PUT {
                 return Err(Status::no_such_path());
@@ -95,9 +100,7 @@ fn answered(world: &mut World, call: &Call) -> Result<Reply, Status> {
             Ok(Reply::Once { code: 202, body: Value::String(String::new()), warnings: Vec::new() })
         }
         Target::Objects { resource, namespace, name, subresource } => {
-            if access::allowed(world, &call.user, &wish).is_none() {
-                return Err(Status::forbidden(resource, &name, &access::refusal(&call.user, &wish)));
-            }
+            access::check(world, &call.user, &wish).map_err(|why| Status::forbidden(resource, &wish.name, &why))?;
             let place = Place { resource, namespace: &namespace, name: &name, subresource: &subresource };
             objects(world, call, &place)
         }
@@ -106,7 +109,7 @@ fn answered(world: &mut World, call: &Call) -> Result<Reply, Status> {
 
 fn objects(world: &mut World, call: &Call, place: &Place) -> Result<Reply, Status> {
     let (resource, query) = (place.resource, &call.query);
-    let form = Form::accepted(&call.accept).ok_or_else(|| not_acceptable(resource))?;
+    let form = Form::accepted(&call.accept, query).ok_or_else(|| not_acceptable(resource))?;
     let written = |world: &World, written: Written| {
         let body = form.one(resource, &written.object, world.now());
         Reply::Once { code: written.code, body, warnings: written.warnings }
@@ -118,8 +121,10 @@ fn objects(world: &mut World, call: &Call, place: &Place) -> Result<Reply, Statu
         ("GET", "") if path::is_set(query, "watch") => Ok(Reply::Stream(Box::new(Watch::begin(world, resource, place.namespace, query, form)?))),
         ("GET", "") => read::many(world, resource, place.namespace, query, form).map(found),
         ("GET", name) => read::one(world, &Key::new(resource, place.namespace, name), form).map(found),
-        ("POST", "") => change::create(world, &call.user, place, query, json(&call.body)?).map(|made| written(world, made)),
-        ("PUT", name) if !name.is_empty() => change::replace(world, &call.user, place, query, json(&call.body)?).map(|made| written(world, made)),
+        ("POST", "") => change::create(world, &call.user, place, query, json(&call.body, resource.kind)?).map(|made| written(world, made)),
+        ("PUT", name) if !name.is_empty() => {
+            change::replace(world, &call.user, place, query, json(&call.body, resource.kind)?).map(|made| written(world, made))
+        }
         ("PATCH", name) if !name.is_empty() => {
             change::patch(world, &call.user, place, query, (&call.content_type, &call.body)).map(|made| written(world, made))
         }
@@ -134,13 +139,14 @@ fn not_acceptable(resource: Res) -> Status {
     Status::new(406, "NotAcceptable", format!("only the following media types are accepted: {only}"))
 }
 
-fn json(body: &[u8]) -> Result<Value, Status> {
-    serde_json::from_slice(body).map_err(|error| Status::bad_request(format!("the object provided is unrecognized: {error}")))
+/// A body, which should be of a kind.
+fn json(body: &[u8], kind: &str) -> Result<Value, Status> {
+    serde_json::from_slice(body).map_err(|error| syntax::refusal(body, kind, &error))
 }
 
 /// The options of a deletion, which may be missing.
 fn options(body: &[u8]) -> Result<Value, Status> {
-    if body.is_empty() { Ok(Value::Null) } else { json(body) }
+    if body.is_empty() { Ok(Value::Null) } else { json(body, "DeleteOptions") }
 }
 
 /// Nobody speaks for others who is not allowed to (kubernetes/apiserver `pkg/endpoints/filters/impersonation`).
@@ -153,10 +159,8 @@ fn may_impersonate(world: &World, call: &Call) -> Result<(), Status> {
     for (resource, name) in [("users", call.user.name.as_str())].into_iter().chain(groups) {
         let (verb, resource) = ("impersonate".to_owned(), resource.to_owned());
         let wish = Wish { verb, resource, name: name.to_owned(), ..Wish::default() };
-        if access::allowed(world, &call.sender, &wish).is_none() {
-            let why = access::refusal(&call.sender, &wish);
-            return Err(Status::new(403, "Forbidden", format!("{} \"{name}\" is forbidden: {why}", wish.resource)));
-        }
+        let refused = |why: String| Status::new(403, "Forbidden", format!("{} \"{name}\" is forbidden: {why}", wish.resource));
+        access::check(world, &call.sender, &wish).map_err(refused)?;
     }
     Ok(())
 }

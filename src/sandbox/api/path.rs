@@ -89,7 +89,7 @@ pub fn wish(method: &Method, target: &Target, query: &Query) -> Wish {
             subresource: subresource.clone(),
             // A namespace lies in itself.
             namespace: if resource == &&catalog::NAMESPACE { name.clone() } else { namespace.clone() },
-            name: name.clone(),
+            name: if name.is_empty() { selected(query) } else { name.clone() },
             path: String::new(),
         },
         Target::Power { plural, namespace, name, action } => Wish {
@@ -104,6 +104,13 @@ pub fn wish(method: &Method, target: &Target, query: &Query) -> Wish {
         Target::Review { .. } => Wish::default(),
         Target::Path(path) => Wish { verb: method.as_str().to_lowercase(), path: path.clone(), ..Wish::default() },
     }
+}
+
+/// A list of one object is a right to that one (kubernetes/apiserver 0.36 `pkg/endpoints/request/requestinfo.go`).
+fn selected(query: &Query) -> String {
+    let fields = query.get("fieldSelector").map(String::as_str).unwrap_or_default();
+    let one = fields.split(',').find_map(|field| field.strip_prefix("metadata.name="));
+    one.map(|name| name.trim_start_matches('=').to_owned()).unwrap_or_default()
 }
 
 fn verb(method: &Method, name: &str, query: &Query) -> &'static str {

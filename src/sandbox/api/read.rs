@@ -101,8 +101,15 @@ pub fn many(world: &World, resource: Res, namespace: &str, query: &Query, form: 
 
 /// A version that has not been reached cannot be read.
 fn not_to_come(world: &World, query: &Query) -> Result<(), Status> {
-    let (wanted, now) = (query.get("resourceVersion").and_then(|version| version.parse::<u64>().ok()), world.store.version());
-    let Some(wanted) = wanted.filter(|wanted| *wanted > now) else { return Ok(()) };
+    let now = world.store.version();
+    let Some(given) = query.get("resourceVersion").filter(|given| !given.is_empty()) else { return Ok(()) };
+    let wanted = given.parse::<u64>().map_err(|_| {
+        let words = "invalid resource version: resourceVersion: Invalid value";
+        Status::bad_request(format!("{words}: \"{given}\": strconv.ParseUint: parsing \"{given}\": invalid syntax"))
+    })?;
+    if wanted <= now {
+        return Ok(());
+    }
     let mut status = Status::new(504, "Timeout", format!("Timeout: Too large resource version: {wanted}, current: {now}"));
     status.0["details"] = json!({"causes": [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}], "retryAfterSeconds": 1});
     Err(status)

@@ -2,30 +2,52 @@
 
 use serde_json::{Value, json};
 
-use crate::sandbox::access::{self, Wish};
-use crate::sandbox::status::Status;
+use crate::sandbox::access::{self, Verdict, Wish};
+use crate::sandbox::catalog::Resource;
+use crate::sandbox::status::{Cause, Status};
 use crate::sandbox::store::text;
 use crate::sandbox::world::World;
 use crate::sandbox::write::User;
 
+/// Refusals name questions by no kind.
+static QUESTION: Resource = Resource {
+    group: "authorization.k8s.io",
+    versions: &["v1"],
+    kind: "",
+    plural: "",
+    short: &[],
+    namespaced: false,
+    has_status: false,
+    custom: false,
+    common: false,
+};
+
 /// Answers a question: the question itself with a status.
 ///
 /// # Errors
-/// 404 for questions that nobody knows, 422 for those that ask for nothing.
+/// 404 for questions that nobody knows, 400 and 422 for those that ask for nothing.
 pub fn answer(world: &World, user: &User, plural: &str, namespace: &str, mut question: Value) -> Result<Value, Status> {
     question["status"] = match plural {
-        "selfsubjectaccessreviews" => verdict(world, user, &wish(&question["spec"])),
+        "selfsubjectaccessreviews" => {
+            asks_something(&question["spec"])?;
+            verdict(world, user, &wish(&question["spec"]))
+        }
         "subjectaccessreviews" | "localsubjectaccessreviews" => {
-            let mut wish = wish(&question["spec"]);
-            if !namespace.is_empty() {
-                namespace.clone_into(&mut wish.namespace);
+            asks_something(&question["spec"])?;
+            let wish = wish(&question["spec"]);
+            if !namespace.is_empty() && wish.namespace != namespace {
+                return Err(invalid(Cause::invalid("spec.resourceAttributes.namespace", &wish.namespace.into(), "must match metadata.namespace")));
             }
             let groups = question.pointer("/spec/groups").and_then(Value::as_array).cloned().unwrap_or_default();
             let groups = groups.iter().filter_map(Value::as_str).map(str::to_owned).collect();
             verdict(world, &User { name: text(&question, "/spec/user").to_owned(), groups }, &wish)
         }
         "selfsubjectrulesreviews" => {
-            let rules = access::rules(world, user, text(&question, "/spec/namespace"));
+            let namespace = text(&question, "/spec/namespace");
+            if namespace.is_empty() {
+                return Err(Status::bad_request("no namespace on request"));
+            }
+            let rules = access::rules(world, user, namespace);
             let (paths, resources): (Vec<Value>, Vec<Value>) = rules.into_iter().partition(|rule| rule.get("nonResourceURLs").is_some());
             json!({"resourceRules": resources, "nonResourceRules": paths, "incomplete": false})
         }
@@ -39,10 +61,25 @@ pub fn answer(world: &World, user: &User, plural: &str, namespace: &str, mut que
 }
 
 fn verdict(world: &World, user: &User, wish: &Wish) -> Value {
-    match access::allowed(world, user, wish) {
-        Some(reason) if reason.is_empty() => json!({"allowed": true}),
-        Some(reason) => json!({"allowed": true, "reason": reason}),
-        None => json!({"allowed": false}),
+    let Verdict { allowed, reason } = access::judge(world, user, wish);
+    if reason.is_empty() { json!({"allowed": allowed}) } else { json!({"allowed": allowed, "reason": reason}) }
+}
+
+fn invalid(cause: Cause) -> Status {
+    Status::invalid(&QUESTION, "", &[cause])
+}
+
+/// Either something of the cluster, or a path (kubernetes 1.36 `pkg/apis/authorization/validation/validation.go`).
+fn asks_something(spec: &Value) -> Result<(), Status> {
+    const NEITHER: &str = "exactly one of nonResourceAttributes or resourceAttributes must be specified";
+    let asks = |what: &str| spec.get(what).is_some_and(|wish| !wish.is_null());
+    match (asks("resourceAttributes"), asks("nonResourceAttributes")) {
+        (false, false) => Err(invalid(Cause::invalid("spec.resourceAttributes", &Value::Null, NEITHER))),
+        (true, true) => {
+            let why = "cannot be specified in combination with resourceAttributes";
+            Err(invalid(Cause::invalid("spec.nonResourceAttributes", &spec["nonResourceAttributes"], why)))
+        }
+        _ => Ok(()),
     }
 }
 

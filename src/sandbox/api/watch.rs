@@ -22,6 +22,8 @@ pub struct Watch {
     pub bookmarks: bool,
     /// Lines that come before any change.
     first: Vec<String>,
+    /// Whether the columns of a table have been sent, which are sent once.
+    headed: bool,
 }
 
 impl Watch {
@@ -35,12 +37,15 @@ impl Watch {
         let namespace = Some(namespace.to_owned()).filter(|namespace| !namespace.is_empty());
         let bookmarks = is_set(query, "allowWatchBookmarks");
         let version = world.store.version();
-        let mut watch = Self { resource, namespace, selector, form, version, bookmarks, first: Vec::new() };
+        let mut watch = Self { resource, namespace, selector, form, version, bookmarks, first: Vec::new(), headed: false };
         let send_initial = is_set(query, "sendInitialEvents");
         if send_initial || matches!(given, "" | "0") {
-            let all = world.store.list(resource, watch.namespace.as_deref()).filter(|(_, object)| watch.selector.matches(object));
-            let lines: Vec<String> = all.map(|(_, object)| watch.line("ADDED", object, world)).collect();
-            watch.first = lines;
+            for (_, object) in world.store.list(resource, watch.namespace.clone().as_deref()) {
+                if watch.selector.matches(object) {
+                    let line = watch.line("ADDED", object, world);
+                    watch.first.push(line);
+                }
+            }
             if send_initial && bookmarks {
                 let end = json!({"k8s.io/initial-events-end": "true"});
                 watch.first.push(watch.bookmark(Some(end)));
@@ -80,7 +85,7 @@ impl Watch {
     }
 
     /// What a change is to this watcher: an object that is selected no longer is deleted to it, one that is now is added.
-    fn event(&self, change: &Change, world: &World) -> Option<String> {
+    fn event(&mut self, change: &Change, world: &World) -> Option<String> {
         let mine = change.key.resource == self.resource && self.namespace.as_ref().is_none_or(|namespace| change.key.namespace == *namespace);
         if !mine {
             return None;
@@ -100,8 +105,12 @@ impl Watch {
         }
     }
 
-    fn line(&self, kind: &str, object: &Value, world: &World) -> String {
-        format!("{}\n", json!({"type": kind, "object": self.form.one(self.resource, object, world.now())}))
+    fn line(&mut self, kind: &str, object: &Value, world: &World) -> String {
+        let mut object = self.form.one(self.resource, object, world.now());
+        if matches!(self.form, Form::Table(_)) && std::mem::replace(&mut self.headed, true) {
+            object["columnDefinitions"] = Value::Null;
+        }
+        format!("{}\n", json!({"type": kind, "object": object}))
     }
 
     fn bookmark(&self, annotations: Option<Value>) -> String {
@@ -112,7 +121,7 @@ impl Watch {
         let (kind, api_version) = match self.form {
             Form::Whole => (self.resource.kind, self.resource.api_version()),
             Form::Metadata => ("PartialObjectMetadata", "meta.k8s.io/v1".to_owned()),
-            Form::Table => ("Table", "meta.k8s.io/v1".to_owned()),
+            Form::Table(_) => ("Table", "meta.k8s.io/v1".to_owned()),
         };
         format!("{}\n", json!({"type": "BOOKMARK", "object": {"kind": kind, "apiVersion": api_version, "metadata": metadata}}))
     }

@@ -107,7 +107,8 @@ pub fn claim(volume: &Value, spec: Value) -> Value {
         "apiVersion": "v1", "kind": "PersistentVolumeClaim",
         "metadata": {
             "name": volume["metadata"]["name"], "namespace": volume["metadata"]["namespace"],
-            "labels": {"app": "containerized-data-importer"}, "annotations": {}, "ownerReferences": [controlled_by(&DATA_VOLUME, volume)],
+            "labels": {"app": "containerized-data-importer", "app.kubernetes.io/component": "storage", "app.kubernetes.io/managed-by": "cdi-controller"},
+            "annotations": {}, "ownerReferences": [controlled_by(&DATA_VOLUME, volume)],
         },
         "spec": spec,
     });

@@ -61,10 +61,6 @@ pub fn default_class(world: &World) -> Option<String> {
 fn complete(world: &World, attempt: &mut Attempt) -> Result<(), Status> {
     let claim = &mut attempt.object;
     let spec = &mut claim["spec"];
-    if spec.pointer("/dataSource/namespace").is_some() {
-        attempt.warnings.push("unknown field \"spec.dataSource.namespace\"".to_owned());
-        spec["dataSource"].as_object_mut().map(|source| source.remove("namespace"));
-    }
     // CrossNamespaceVolumeDataSource is off: all of such a reference goes, without a word.
     if !text(spec, "/dataSourceRef/namespace").is_empty() {
         remove(spec, "dataSourceRef");

@@ -190,6 +190,8 @@ fn report(world: &mut World, key: &Key, filling: Filling, trouble: Option<&Troub
     let mut said = Value::clone(&volume);
     let (phase, event) = match &claim {
         None if trouble.is_some_and(|trouble| trouble.reason == "ErrExceededQuota") => ("Pending".to_owned(), None),
+        // A copy that cannot begin has no phase yet.
+        None if trouble.is_some_and(|trouble| trouble.reason.starts_with("Clone")) => (was.clone(), None),
         None if annotation(&volume, PREPOPULATED).is_some() || was.is_empty() => ("Pending".to_owned(), None),
         None => (was.clone(), None),
         Some(claim) => populators::phase(world, &volume, claim, filling),
@@ -200,9 +202,6 @@ fn report(world: &mut World, key: &Key, filling: Filling, trouble: Option<&Troub
     if let Some(claim) = &claim {
         put(&mut said, "/status/claimName", key.name.as_str());
         put(&mut said, "/status/progress", annotation(claim, PROGRESS).unwrap_or("N/A"));
-        if annotation(claim, "cdi.kubevirt.io/storage.pod.restarts").is_some() {
-            put(&mut said, "/status/restartCount", 0);
-        }
     }
     conditions(world, &mut said, claim.as_deref(), &phase, trouble);
     let bound = |volume: &Value| condition(volume, "Bound").map(|bound| (text(bound, "/reason").to_owned(), text(bound, "/message").to_owned()));

@@ -103,11 +103,29 @@ fn networks(spec: &Value, field: &str) -> Vec<Cause> {
         let at = format!("{field}.domain.devices.interfaces[{index}].name");
         causes.push(invalid(&at, format!("{at} '{name}' not found.")));
     }
+    for (index, interface) in list(spec, "/domain/devices/interfaces").iter().enumerate() {
+        let address = text(interface, "/macAddress");
+        if !address.is_empty() && !is_hardware_address(address) {
+            let at = format!("{field}.domain.devices.interfaces[{index}].name");
+            causes.push(invalid(
+                &format!("{field}.domain.devices.interfaces[{index}].macAddress"),
+                format!("interface {at} has malformed MAC address ({address})."),
+            ));
+        }
+    }
     for (index, name) in networks.iter().enumerate().filter(|(_, name)| !interfaces.contains(name)) {
         let at = format!("{field}.networks[{index}].name");
         causes.push(cause("FieldValueRequired", &at, format!("{at} '{name}' not found.")));
     }
     causes
+}
+
+/// Six pairs of digits, between colons or hyphens.
+fn is_hardware_address(text: &str) -> bool {
+    [':', '-'].iter().any(|between| {
+        let pairs: Vec<&str> = text.split(*between).collect();
+        pairs.len() == 6 && pairs.iter().all(|pair| pair.len() == 2 && pair.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    })
 }
 
 fn volumes(spec: &Value, field: &str) -> Vec<Cause> {

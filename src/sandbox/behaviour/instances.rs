@@ -10,7 +10,7 @@ use super::instance_rules::{self, FINALIZER, is_final};
 use super::machine_rules::claim_of;
 use super::machine_status::Trouble;
 use super::objects::{condition, controller, drop_finalizer, forget, list, mark, put, remove, state};
-use super::{Controller, Subject, guests, is_deleting, itself, launchers, machines};
+use super::{Controller, Subject, backend_storage, guests, is_deleting, itself, launchers, machines};
 use crate::sandbox::catalog::{CLAIM, DATA_VOLUME, POD, VM, VMI, VMIM};
 use crate::sandbox::store::{Change, Key, text};
 use crate::sandbox::world::World;
@@ -80,7 +80,8 @@ fn sync(world: &mut World, vmi: &Value, pod: Option<&Value>) -> Result<(), Troub
     if migrating(world, vmi) {
         return Err(("FailedCreate", "active migration exists".to_owned()));
     }
-    match world.create(launchers::manifest(vmi)) {
+    let state = backend_storage::ensure(world, vmi).map_err(|status| ("FailedBackendStorageCreate", status.message().to_owned()))?;
+    match world.create(backend_storage::launcher(vmi, state.as_deref())) {
         Ok(pod) => {
             let words = format!("Created virtual machine pod {}", text(&pod, "/metadata/name"));
             world.tell(vmi, COMPONENT, "Normal", "SuccessfulCreate", &words);
@@ -210,6 +211,14 @@ fn ready(said: &mut Value, pod: Option<&Value>, now: &Value) {
     state(said, now, "Ready", status, words);
 }
 
+/// What an instance says about the claim of a volume.
+fn claim_info(claim: &Value) -> Value {
+    json!({
+        "claimName": claim["metadata"]["name"], "accessModes": claim["spec"]["accessModes"], "volumeMode": claim["spec"]["volumeMode"],
+        "capacity": claim["status"]["capacity"], "requests": claim["spec"]["resources"]["requests"], "filesystemOverhead": "0.06",
+    })
+}
+
 /// What is known of each volume, in the order of their names.
 fn volume_status(world: &World, said: &mut Value, pod: Option<&Value>) {
     let namespace = text(said, "/metadata/namespace").to_owned();
@@ -225,10 +234,7 @@ fn volume_status(world: &World, said: &mut Value, pod: Option<&Value>) {
             None => {}
         }
         if let Some(claim) = claim_of(volume).and_then(|name| world.get(&CLAIM, &namespace, name)) {
-            status["persistentVolumeClaimInfo"] = json!({
-                "claimName": claim["metadata"]["name"], "accessModes": claim["spec"]["accessModes"], "volumeMode": claim["spec"]["volumeMode"],
-                "capacity": claim["status"]["capacity"], "requests": claim["spec"]["resources"]["requests"], "filesystemOverhead": "0.06",
-            });
+            status["persistentVolumeClaimInfo"] = claim_info(&claim);
         }
         if is_hotplugged(volume) {
             let holder = attached.iter().find(|pod| list(pod, "/spec/volumes").iter().any(|held| text(held, "/name") == name));
@@ -248,6 +254,11 @@ fn volume_status(world: &World, said: &mut Value, pod: Option<&Value>) {
             status["message"] = message.into();
         }
         all.push(status);
+    }
+    if backend_storage::needed(said)
+        && let Some(claim) = backend_storage::claim_of(world, said)
+    {
+        all.push(json!({"name": claim["metadata"]["name"], "persistentVolumeClaimInfo": claim_info(&claim)}));
     }
     all.sort_by(|one, other| text(one, "/name").cmp(text(other, "/name")));
     put(said, "/status/volumeStatus", all);

@@ -189,6 +189,21 @@ pub fn conflicts(world: &World, vm: &Value) -> Vec<Cause> {
     all.filter(taken).map(told).collect()
 }
 
+/// A machine as if it had no instance type and no preference: with everything they give it written out.
+///
+/// # Errors
+/// Why that cannot be known.
+pub fn expanded(world: &World, vm: &Value) -> Result<Value, String> {
+    let mut guest = json!({"spec": vm["spec"]["template"]["spec"]});
+    apply(world, vm, &mut guest)?;
+    let mut vm = vm.clone();
+    for matcher in [&TYPE, &WISH] {
+        remove(&mut vm, "/spec", matcher.field);
+    }
+    put(&mut vm, "/spec/template/spec", guest["spec"].take());
+    Ok(vm)
+}
+
 /// Gives an instance what its machine's instance type and preference say.
 ///
 /// # Errors

@@ -9,7 +9,7 @@ use super::instance_rules;
 use super::objects::{default, list};
 use super::refusals::{self, cause, invalid};
 use super::{Rule, Verb, instancetypes, is_deleting};
-use crate::sandbox::catalog::VM;
+use crate::sandbox::catalog::{KUBEVIRT, VM};
 use crate::sandbox::status::{Cause, Status};
 use crate::sandbox::store::text;
 use crate::sandbox::world::World;
@@ -41,9 +41,8 @@ fn fill_in(world: &World, attempt: &mut Attempt) -> Result<(), Status> {
     refusals::kubevirt(MUTATOR, &matchers)?;
     let preference = instancetypes::preference_of(world, &attempt.object);
     let vm = &mut attempt.object;
-    // Without a template there is nothing to fill in; the other webhook says so.
     if !vm.pointer("/spec/template").is_some_and(Value::is_object) {
-        return Ok(());
+        return refusals::kubevirt(MUTATOR, &[cause("FieldValueRequired", "spec.template", "spec.template in body is required")]);
     }
     if attempt.verb == Verb::Create {
         let uid = text(vm, "/metadata/uid").to_owned();
@@ -54,7 +53,20 @@ fn fill_in(world: &World, attempt: &mut Attempt) -> Result<(), Status> {
     let machine = preference.as_ref().map(|preference| text(preference, "/machine/preferredMachineType")).unwrap_or_default();
     default(vm, "/spec/template/spec/domain/machine/type", if machine.is_empty() { "q35" } else { machine });
     default(vm, "/spec/template/spec/architecture", "amd64");
+    without_empties(&mut vm["spec"]);
     Ok(())
+}
+
+/// The webhook writes the specification anew, and leaves out the lists and texts that are empty.
+fn without_empties(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.retain(|_, field| !(field.is_null() || field == "" || field.as_array().is_some_and(Vec::is_empty)));
+            fields.values_mut().for_each(without_empties);
+        }
+        Value::Array(items) => items.iter_mut().for_each(without_empties),
+        _ => {}
+    }
 }
 
 /// An identity that follows from another: rules have no dice of their own.
@@ -101,10 +113,6 @@ fn validate(world: &World, attempt: &mut Attempt) -> Result<(), Status> {
         return Ok(());
     }
     let vm = &attempt.object;
-    if !vm.pointer("/spec/template").is_some_and(Value::is_object) {
-        let cause = cause("FieldValueRequired", "spec.template", "missing virtual machine template.");
-        return refusals::kubevirt(VALIDATOR, &[cause]);
-    }
     refusals::kubevirt(VALIDATOR, &instancetypes::conflicts(world, vm))?;
     let mut causes = Vec::new();
     if attempt.user != User::controller() {
@@ -112,6 +120,7 @@ fn validate(world: &World, attempt: &mut Attempt) -> Result<(), Status> {
     }
     if let Some(spec) = vm.pointer("/spec/template/spec") {
         causes.extend(instance_rules::spec(spec, "spec.template.spec"));
+        causes.extend(gated(world, spec, "spec.template.spec"));
     }
     causes.extend(templates(vm));
     causes.extend(run_field(vm));
@@ -122,6 +131,19 @@ fn validate(world: &World, attempt: &mut Attempt) -> Result<(), Status> {
         attempt.warnings.push("spec.running is deprecated, please use spec.runStrategy instead.".to_owned());
     }
     Ok(())
+}
+
+/// What needs a feature that is switched off.
+fn gated(world: &World, spec: &Value, field: &str) -> Vec<Cause> {
+    let hosts: Vec<usize> =
+        (0..).zip(list(spec, "/volumes")).filter(|(_, volume)| volume.get("hostDisk").is_some()).map(|(index, _)| index).collect();
+    if hosts.is_empty() {
+        return Vec::new();
+    }
+    let gates = "/spec/configuration/developerConfiguration/featureGates";
+    let on = world.store.list(&KUBEVIRT, None).any(|(_, config)| list(config, gates).iter().any(|gate| gate == "HostDisk"));
+    let refused = |index: &usize| invalid(&format!("{field}.volumes[{index}]"), "HostDisk feature gate is not enabled");
+    if on { Vec::new() } else { hosts.iter().map(refused).collect() }
 }
 
 fn run_field(vm: &Value) -> Vec<Cause> {

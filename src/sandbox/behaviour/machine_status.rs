@@ -37,8 +37,14 @@ pub fn update(world: &mut World, key: &Key, trouble: Option<&Trouble>) {
     let Some(vm) = world.store.get(key).cloned() else { return };
     let vmi = instance(world, &vm);
     let mut said = Value::clone(&vm);
-    put(&mut said, "/status/created", vmi.is_some());
-    put(&mut said, "/status/ready", vmi.as_ref().is_some_and(|vmi| is(vmi, "Ready", "True")));
+    // What is not so is not said.
+    for (field, holds) in [("created", vmi.is_some()), ("ready", vmi.as_ref().is_some_and(|vmi| is(vmi, "Ready", "True")))] {
+        if holds {
+            put(&mut said, &format!("/status/{field}"), true);
+        } else {
+            remove(&mut said, "/status", field);
+        }
+    }
     if let Some(seen) = vmi.as_ref().and_then(|vmi| annotation(vmi, "kubevirt.io/vm-generation")?.parse::<i64>().ok()) {
         put(&mut said, "/status/observedGeneration", seen);
         put(&mut said, "/status/desiredGeneration", vm["metadata"]["generation"].clone());

@@ -7,6 +7,7 @@ use super::store::{Change, Key};
 pub use super::subject::{Controller, Rule, Subject, Verb};
 use super::world::World;
 
+pub mod backend_storage;
 pub mod binding;
 pub mod claim_specs;
 pub mod claims;
@@ -17,6 +18,7 @@ pub mod clones;
 #[cfg(test)]
 mod cluster_for_tests;
 mod csi;
+pub mod data_sources;
 pub mod datavolume_rules;
 pub mod datavolumes;
 mod differences;
@@ -27,9 +29,11 @@ pub mod imports;
 pub mod instance_rules;
 pub mod instances;
 pub mod instancetypes;
+pub mod jobs;
 pub mod labels;
 pub mod launchers;
 mod limits;
+pub mod machine_restores;
 pub mod machine_rules;
 pub mod machine_status;
 pub mod machines;
@@ -45,8 +49,10 @@ mod quota;
 mod reclaiming;
 mod records;
 pub mod refusals;
+pub mod rights;
 pub mod run_strategies;
 pub mod scheduling;
+pub mod services;
 mod snapshots;
 mod snapshotting;
 pub mod storage_profiles;
@@ -62,18 +68,23 @@ pub const SUBJECTS: &[&Subject] = &[
     &namespaces::SUBJECT,
     &ownership::SUBJECT,
     &records::SUBJECT,
+    &services::SUBJECT,
+    &rights::SUBJECT,
     &claims::SUBJECT,
     &volumes::SUBJECT,
     &binding::SUBJECT,
     &csi::SUBJECT,
     &storage_profiles::SUBJECT,
     &datavolumes::SUBJECT,
+    &data_sources::SUBJECT,
     &populators::SUBJECT,
     &machines::SUBJECT,
     &instances::SUBJECT,
     &launchers::SUBJECT,
     &virtual_snapshots::SUBJECT,
+    &machine_restores::SUBJECT,
     &pods::SUBJECT,
+    &jobs::SUBJECT,
     &scheduling::SUBJECT,
     &snapshots::SUBJECT,
     &snapshotting::SUBJECT,

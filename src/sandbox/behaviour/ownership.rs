@@ -5,16 +5,39 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{Controller, Subject, is_deleting};
+use super::{Controller, Rule, Subject, Verb, is_deleting};
 use crate::sandbox::catalog::{self, ANYTHING};
 use crate::sandbox::delete::{FOREGROUND, ORPHAN};
 use crate::sandbox::index::OWNED_BY;
+use crate::sandbox::status::{Cause, Status};
 use crate::sandbox::store::{Change, Key, What, text};
 use crate::sandbox::world::World;
-use crate::sandbox::write::User;
+use crate::sandbox::write::{Attempt, User};
 
-pub const SUBJECT: Subject =
-    Subject { rules: &[], controllers: &[Controller { name: "garbagecollector", watches: &[(&ANYTHING, concerned)], reconcile: collect }] };
+pub const SUBJECT: Subject = Subject {
+    rules: &[Rule { resource: &ANYTHING, subresource: "", verbs: &[Verb::Create, Verb::Update], run: are_owners }],
+    controllers: &[Controller { name: "garbagecollector", watches: &[(&ANYTHING, concerned)], reconcile: collect }],
+};
+
+/// Owners have names and identities, and one of them at most is the controller (kubernetes/apimachinery `pkg/api/validation/objectmeta.go`).
+fn are_owners(_: &World, attempt: &mut Attempt) -> Result<(), Status> {
+    let all = owners(&attempt.object);
+    let mut causes = Vec::new();
+    for owner in all {
+        for (field, name) in [("apiVersion", "apiVersion"), ("kind", "kind"), ("name", "name"), ("uid", "uid")] {
+            if text(owner, &format!("/{field}")).is_empty() {
+                causes.push(Cause::invalid(&format!("metadata.ownerReferences.{name}"), &"".into(), "must not be empty"));
+            }
+        }
+    }
+    let controllers: Vec<String> =
+        all.iter().filter(|owner| owner["controller"] == true).map(|owner| format!("{}/{}", text(owner, "/kind"), text(owner, "/name"))).collect();
+    if let [one, other, ..] = controllers.as_slice() {
+        let why = format!("Only one reference can have Controller set to true. Found \"true\" in references for {one} and {other}");
+        causes.push(Cause::invalid("metadata.ownerReferences", &all.into(), &why));
+    }
+    if causes.is_empty() { Ok(()) } else { Err(Status::invalid(attempt.resource, attempt.name(), &causes)) }
+}
 
 /// An owner that goes concerns what it owns, and an owned object itself; an object that is going with one of our finalizers too.
 fn concerned(world: &World, change: &Change) -> Vec<Key> {
@@ -82,8 +105,15 @@ fn collect(world: &mut World, key: &Key) -> Option<Duration> {
     if owners(&object).is_empty() || is_deleting(&object) {
         return None;
     }
-    let stands = |owner: &Value| key_of(owner, &key.namespace).is_none_or(|at| world.same(&at, text(owner, "/uid")).is_some());
-    if owners(&object).iter().any(stands) {
+    let stands = |owner: &&Value| key_of(owner, &key.namespace).is_none_or(|at| world.same(&at, text(owner, "/uid")).is_some());
+    let (there, gone): (Vec<&Value>, Vec<&Value>) = owners(&object).iter().partition(stands);
+    if !there.is_empty() {
+        // One owner holds it; those that are gone are struck out.
+        drop(world.change_as(User::garbage_collector(), key, |object| {
+            for owner in &gone {
+                let_go(object, text(owner, "/uid"));
+            }
+        }));
         return None;
     }
     drop(world.delete(key));

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::binding::annotation;
 use super::claims::no_amount;
 use super::{Controller, Rule, Subject, Verb, is_deleting, itself};
-use crate::sandbox::catalog::{NODE, POD, VMI};
+use crate::sandbox::catalog::{JOB, NODE, POD, VMI};
 use crate::sandbox::delete::{self, Deletion};
 use crate::sandbox::index::OWNED_BY;
 use crate::sandbox::quantity::tidy;
@@ -158,7 +158,7 @@ fn hear(world: &mut World, key: &Key) -> Option<Duration> {
     let after = match text(pod, "/status/phase") {
         _ if is_deleting(pod) => seconds(pod, "stop-seconds").unwrap_or(SOON).min(grace_left(world, pod)),
         "Pending" => seconds(pod, "start-seconds").unwrap_or(SOON),
-        "Running" => seconds(pod, "complete-seconds")?,
+        "Running" => seconds(pod, "complete-seconds").or_else(|| is_of_a_job(pod).then_some(SOON))?,
         _ => return None,
     };
     world.look(KUBELET, key.clone(), after);
@@ -184,10 +184,15 @@ fn act(world: &mut World, key: &Key) -> Option<Duration> {
     }
     match text(&pod, "/status/phase") {
         "Pending" => drop(world.change_status(key, start)),
-        "Running" if seconds(&pod, "complete-seconds").is_some() => drop(world.change_status(key, end)),
+        "Running" if is_of_a_job(&pod) || seconds(&pod, "complete-seconds").is_some() => drop(world.change_status(key, end)),
         _ => {}
     }
     None
+}
+
+/// Nothing runs in the containers: those of a job are done at once.
+fn is_of_a_job(pod: &Value) -> bool {
+    super::objects::controller(pod).is_some_and(|owner| text(owner, "/kind") == JOB.kind)
 }
 
 /// A launcher outlives its guest.

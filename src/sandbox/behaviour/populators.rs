@@ -210,7 +210,7 @@ pub fn phase(world: &World, volume: &Value, claim: &Value, filling: Filling) -> 
         _ => imports::phase(claim, filling),
     };
     let plain = |phase: &str| (phase.to_owned(), None);
-    if work && annotation(claim, POD_PHASE) == Some("Succeeded") && text(claim, "/status/phase") != "Lost" {
+    if work && annotation(claim, POD_PHASE) == Some("Succeeded") {
         return of_filling();
     }
     match text(claim, "/status/phase") {

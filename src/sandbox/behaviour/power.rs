@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::instance_rules::is_final;
 use super::machine_rules::strategy;
 use super::objects::{condition, is, list, put, remove, state};
-use super::{launchers, objects};
+use super::{instancetypes, launchers, objects};
 use crate::sandbox::catalog::{POD, Res, VM, VMI};
 use crate::sandbox::delete::{self, Deletion};
 use crate::sandbox::status::Status;
@@ -18,6 +18,30 @@ use crate::sandbox::write::{self, Attempt, User};
 
 const RECOVER: &str = "VM recovery required: Volume migration failed, leaving some volumes pointing to non-consistent targets; manual intervention is \
                        needed to reassign them to their original volumes.";
+
+/// What may be asked about machines and their guests, as discovery lists it.
+pub const REQUESTS: &[&str] = &[
+    "virtualmachineinstances/freeze",
+    "virtualmachineinstances/pause",
+    "virtualmachineinstances/reset",
+    "virtualmachineinstances/softreboot",
+    "virtualmachineinstances/unfreeze",
+    "virtualmachineinstances/unpause",
+    "virtualmachines/expand-spec",
+    "virtualmachines/migrate",
+    "virtualmachines/restart",
+    "virtualmachines/start",
+    "virtualmachines/stop",
+];
+
+/// A machine with what its instance type and preference give it.
+///
+/// # Errors
+/// 404, or 500 when they are not to be found.
+pub fn expanded(world: &World, namespace: &str, name: &str) -> Result<Value, Status> {
+    let vm = world.get(&VM, namespace, name).ok_or_else(|| not_found(&VM, name))?;
+    instancetypes::expanded(world, &vm).map_err(|why| internal(&why))
+}
 
 /// Does what a subresource of a machine (or of its guest) asks for.
 ///

@@ -3,7 +3,7 @@
 //! - A mapping: each of its keys matches; `null` stands for "absent".
 //! - A list: as many items, each matches. `{$has: pattern}` matches a list with such an item, `{$lacks: pattern}` one without,
 //!   `{$size: n}` one of n items.
-//! - `{$any: true}`: there, whatever it is; `{$not: pattern}`: there, but not so.
+//! - `{$any: true}`: there, whatever it is; `{$not: pattern}`: there, but not so; `{$or: [pattern, …]}`: one of these.
 //! - A text in slashes is a regular expression that must match the whole text.
 
 use anyhow::{Context, Result, ensure};
@@ -56,6 +56,7 @@ fn operate(operator: &str, operand: &Value, seen: &Value) -> Result<bool> {
         "$lacks" => !items.iter().any(|item| matches(operand, item)),
         "$size" => operand.as_u64() == u64::try_from(items.len()).ok(),
         "$any" => !seen.is_null(),
+        "$or" => operand.as_array().is_some_and(|all| all.iter().any(|one| matches(one, seen))),
         "$not" => !seen.is_null() && !matches(operand, seen),
         _ => anyhow::bail!("there is no operator {operator}"),
     })
@@ -79,6 +80,7 @@ pub fn patterns_name_what_matters() -> Result<()> {
         json!({"list": {"$lacks": {"type": "Failed"}}}),
         json!({"list": {"$size": 2}, "a": {"$any": true}}),
         json!({"uid": "/[0-9a-f-]+/", "a": {"$not": 2}}),
+        json!({"gone": {"$or": [null, 1]}, "a": {"$or": [null, 1]}}),
     ] {
         ensure!(matches(&pattern, &seen), "{pattern} does not match");
     }
