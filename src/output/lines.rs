@@ -108,6 +108,17 @@ impl Script {
 /// The column at which durations stand.
 const DURATION_COLUMN: usize = 64;
 
+/// `virtualmachine.kubevirt.io/db-1 verified: running`, for what was found to be so.
+pub fn stated(step: &StepId, title: &Title, remark: Option<&str>) -> String {
+    let remark = remark.map(|remark| format!(": {}", escape::terminal(remark))).unwrap_or_default();
+    format!("{} {}{remark}\n", object(step, title), escape::terminal(&title.done))
+}
+
+/// `error: virtualmachine.kubevirt.io/db-1 not verified: its guest has ended`.
+pub fn stands_against(step: &StepId, title: &Title, why: &str) -> String {
+    format!("error: {} not {}: {}\n", object(step, title), escape::terminal(&title.done), escape::terminal(why))
+}
+
 fn done(step: &StepId, title: &Title, remark: Option<&str>, took: Duration) -> String {
     let text = format!("{} {}", object(step, title), escape::terminal(&title.done));
     match remark {

@@ -30,6 +30,7 @@ impl Perform for AdoptDisk<'_> {
         match DataVolume(&adopter).phase() {
             "Succeeded" => Ok(Probe::Ours(json!({"uid": adopter.uid()}))),
             "Failed" => Err(StepError::permanent(format!("datavolume {} did not adopt its claim", adopter.name()))),
+            "" => Ok(Probe::Underway(Progress::waiting_for(format!("datavolume {} to adopt its claim", adopter.name())))),
             phase => Ok(Probe::Underway(Progress::waiting_for(format!("datavolume {} to adopt its claim ({phase})", adopter.name())))),
         }
     }

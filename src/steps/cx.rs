@@ -164,6 +164,8 @@ pub(super) fn claim_waits(claim: &Manifest, warning: Option<String>) -> String {
     let phase = claim.text("/status/phase").unwrap_or("Pending");
     match warning {
         Some(warning) => format!("claim {} to be bound ({warning})", claim.name()),
+        // Its controller has not looked yet.
+        None if phase == "Bound" => format!("claim {} to be bound to its volume", claim.name()),
         None => format!("claim {} to be bound (now {phase})", claim.name()),
     }
 }

@@ -10,6 +10,7 @@ mod desk;
 mod logging;
 mod pages;
 mod server;
+mod stories;
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};

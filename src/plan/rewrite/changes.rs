@@ -160,6 +160,7 @@ const REASONS: &[Reason] = &[
     untold("/spec/template/metadata", MADE_AGAIN),
     told("/spec/template/spec/domain/firmware", PINNED),
     told("/spec/template/spec/domain/machine", PINNED),
+    told("/spec/template/spec/domain/devices/interfaces", PINNED),
     told("/spec/template/spec/hostname", PINNED),
     told("/spec/template/spec/affinity", "the fence of the source is no part of the machine"),
     told("/spec/template/spec/volumes", RENAMED),

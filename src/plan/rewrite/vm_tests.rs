@@ -139,6 +139,7 @@ fn what_only_the_instance_knows_is_written_down() {
     assert_eq!(result.text(MACHINE_TYPE), Some("pc-q35-rhel8.6.0"));
     assert_eq!(result.text("/spec/template/metadata/annotations/kubevirt.io~1pci-topology-version"), Some("v2"));
     assert_eq!(replay(&vm, &changes), result);
+    assert!(changes.iter().all(|change| change.why != UNEXPLAINED));
 }
 
 #[test]

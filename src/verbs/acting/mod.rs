@@ -1,5 +1,6 @@
 //! What the verbs have in common that act on a move: finding it, holding it, carrying it, and its last words.
 
+pub mod again;
 pub mod asking;
 pub mod carry;
 pub mod closing;

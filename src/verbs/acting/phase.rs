@@ -6,7 +6,7 @@ use super::finding::{Found, Journal, Meant, graph_of, machines, meant, user};
 use super::flags::Carrying;
 use super::holding::{Held, Other, begin, hold};
 use super::passes::{CLEANUP, Pass, Standing, Way, is_open, standing};
-use super::{asking, preview};
+use super::{again, asking, preview};
 use crate::engine::next::{PhaseSet, States, missing};
 use crate::exit::Code;
 use crate::model::failure::Failure;
@@ -87,7 +87,13 @@ async fn go_on(cx: &mut Context, args: &PhaseArgs, found: Found, window: Window)
     let commands = found.commands(cx);
     let (graph, states) = graph_of(&found.opened);
     let view = View { plan: found.plan(), graph: &graph, states: &states, journal: &found.opened.journal };
-    let Some(pass) = view.pass(args, window, &commands)? else { return Ok(unchanged(cx, args, window)) };
+    let Some(pass) = view.pass(args, window, &commands)? else {
+        if window.phase == Phase::Verify {
+            let chosen = view.going(machines(found.plan(), &args.choice.machines)?, !args.choice.machines.is_empty(), &commands)?;
+            return again::verified(cx, &found, &graph, &states, &chosen).await;
+        }
+        return Ok(unchanged(cx, args, window));
+    };
     if args.carrying.acting.dry_run != DryRun::None {
         return dry_run(cx, args, &graph, &states, pass);
     }

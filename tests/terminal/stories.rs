@@ -1,0 +1,212 @@
+//! Stories on the sandbox: a scenario, and what somebody types there one after the other. What is printed is in `golden/story-NAME.snap`.
+//!
+//! Time is virtual and chance is seeded, so each story is told in the same words each time. `MOVE` stands for the name of the move that was begun.
+
+use std::io;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio::runtime::{Builder, Runtime};
+use vmmove::app;
+use vmmove::engine::clock::Seeded;
+use vmmove::output::io::Io;
+use vmmove::sandbox::catalog::{CONFIG_MAP, VM};
+use vmmove::sandbox::scenario;
+use vmmove::sandbox::scenarios::Scenario;
+use vmmove::sandbox::server::Sandbox;
+use vmmove::sandbox::store::{Key, text};
+use vmmove::sandbox::time::Scaled;
+use vmmove::verbs::Context;
+use vmmove::verbs::sandbox::inside::{Shown, connector};
+
+use crate::{Seen, Stream};
+
+const NOW: Timestamp = Timestamp::constant(1_767_225_600, 0);
+const PREFIX: &str = "kubectl vmmove";
+
+struct Story {
+    name: &'static str,
+    scenario: &'static str,
+    lines: &'static [&'static str],
+    /// Whether standard output is a terminal that shows colours.
+    colours: bool,
+}
+
+const fn story(name: &'static str, scenario: &'static str, lines: &'static [&'static str]) -> Story {
+    Story { name, scenario, lines, colours: false }
+}
+
+const STORIES: &[Story] = &[
+    story(
+        "assess",
+        "plain",
+        &[
+            "assess -n shop",
+            "assess -n shop -o wide",
+            "assess -n shop -o name",
+            "assess db-1 -n shop -o yaml",
+            "assess db-1 -n shop -o json",
+            "assess -n shop --no-headers --sort-by=.spec.template.spec.domain.cpu.cores",
+            "assess -n shop -o custom-columns=NAME:.metadata.name,STATUS:.status.printableStatus",
+            "assess -n shop -o jsonpath={.items[*].metadata.name}",
+            "assess -n prod",
+            "assess nobody -n shop",
+            "assess 'x*' -n shop",
+            "assess -n nowhere",
+        ],
+    ),
+    Story { colours: true, ..story("assess-in-colours", "gitops-owned", &["assess -n shop", "plan --all -n shop --to prod"]) },
+    story("select", "plain", &["select db-1 web-1 -n shop --to prod", "select --all -n shop", "select -n shop"]),
+    story(
+        "plan",
+        "plain",
+        &[
+            "plan db-1 -n shop --to prod",
+            "plan db-1 -n shop --to prod -o wide",
+            "plan db-1 -n shop --to prod -o name",
+            "plan db-1 -n shop --to prod --volumes move",
+            "plan db-1 -n shop --to prod --strategy CdiClone",
+            "plan db-1 -n shop --to prod --diff",
+            "plan db-1 -n shop --to prod --print-rbac",
+            "plan --all -n shop --to prod --detailed-exitcode",
+            "plan db-1 -n shop --to shop",
+            "plan db-1 -n shop --to nowhere",
+            "plan db-1 -n shop",
+            "plan db-1 -n shop --to prod -o go-template={{.}}",
+        ],
+    ),
+    story("plan-as-a-document", "plain", &["plan db-1 -n shop --to prod -o yaml"]),
+    story("rehearse", "plain", &["plan --all -n shop --to prod --rehearse"]),
+    story(
+        "run",
+        "plain",
+        &[
+            "run db-1 -n shop --to prod --dry-run=client",
+            "run db-1 -n shop --to prod",
+            "run db-1 -n shop --to prod --yes",
+            "status -n shop",
+            "status MOVE -n shop",
+            "status MOVE -n shop -o wide",
+            "status MOVE -n shop -o name",
+            "run db-1 -n shop --to prod --yes",
+            "resume MOVE -n shop",
+            "verify MOVE -n shop",
+            "rollback MOVE -n shop --yes",
+            "cleanup MOVE -n shop --yes",
+            "status MOVE -n shop",
+            "rollback MOVE -n shop --yes",
+        ],
+    ),
+    story("run-handing-disks-over", "plain", &["run --all -n shop --to prod --volumes move --yes", "rollback MOVE -n shop --yes", "assess -n shop"]),
+    story(
+        "phase-by-phase",
+        "plain",
+        &[
+            "clone nothing-yet -n shop",
+            "stop web-1 -n shop",
+            "run web-1 -n shop --to prod --start never --yes",
+            "status MOVE -n shop",
+            "start MOVE -n shop --yes",
+            "pause MOVE -n shop",
+        ],
+    ),
+    story("events", "plain", &["run web-1 -n shop --to prod --yes -o json"]),
+    story("dv-template", "dv-template", &["assess -n shop", "run --all -n shop --to prod --yes", "cleanup MOVE -n shop --yes"]),
+    story("vtpm", "vtpm", &["plan --all -n shop --to prod"]),
+    story("shared-disk", "shared-disk", &["plan --all -n shop --to prod"]),
+    story("instancetype", "instancetype", &["plan --all -n shop --to prod -o wide", "run --all -n shop --to prod --yes"]),
+    story("multi-network", "multi-network", &["plan --all -n shop --to prod"]),
+    story("quota-tight", "quota-tight", &["plan --all -n shop --to prod"]),
+    story("no-snapshots", "no-snapshots", &["run --all -n shop --to prod --yes"]),
+    story("wait-for-consumer", "wait-for-consumer", &["plan --all -n shop --to prod", "run --all -n shop --to prod --yes"]),
+    story("pool-owned", "pool-owned", &["plan --all -n shop --to prod"]),
+    story("paused", "paused", &["plan --all -n shop --to prod"]),
+    story("hot-plugged", "hot-plugged", &["plan --all -n shop --to prod"]),
+];
+
+/// Plays on a scenario in virtual time.
+fn on<T>(scenario: &str, play: impl AsyncFnOnce(Sandbox, Scaled) -> T) -> T {
+    let world = scenario::play(1, NOW, Scenario::named(scenario).unwrap().read().unwrap()).unwrap();
+    let runtime: Runtime = Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    runtime.block_on(async {
+        let time = Scaled::new(world.now(), 1);
+        let sandbox = Sandbox::of(world, Arc::new(time));
+        tokio::spawn(sandbox.clone().live());
+        play(sandbox, time).await
+    })
+}
+
+/// Tells a story, each command with what it printed and how it ended.
+fn told(story: &Story) -> String {
+    on(story.scenario, async |sandbox, time| {
+        let mut text = format!("scenario {}\n", story.scenario);
+        for line in story.lines {
+            let line = line.replace("MOVE", &begun(&sandbox).unwrap_or_default());
+            text += "\n";
+            text += &Box::pin(typed(&sandbox, time, &line, story.colours)).await;
+        }
+        text
+    })
+}
+
+async fn typed(sandbox: &Sandbox, time: Scaled, line: &str, colours: bool) -> String {
+    let (stdout, stderr) = (Stream::default(), Stream::default());
+    let mut io = Io {
+        stdin: Box::new(io::empty()),
+        stdout: Box::new(stdout.clone()),
+        stderr: Box::new(stderr.clone()),
+        stdin_is_terminal: false,
+        stdout_is_terminal: colours,
+        stderr_is_terminal: false,
+        env: |_| None,
+    };
+    let words = line.split_whitespace().map(|word| word.trim_matches('\'').into());
+    let code = match app::read(PREFIX, words, &mut io) {
+        Err(code) => code,
+        Ok(cli) => {
+            let clock = Arc::new(Shown::new(time));
+            let (connection, connector) = (cli.connection.clone(), connector(sandbox.clone(), clock.clone()));
+            let (rng, prefix, program) = (Arc::new(Seeded::new(1)), PREFIX.to_owned(), "kubectl-vmmove".to_owned());
+            app::run(cli, &mut Context { connection, connector, io, clock, rng, prefix, program }).await
+        }
+    };
+    let printed = |name: &str, text: String| if text.is_empty() { String::new() } else { format!("-- {name}\n{text}") };
+    // Escape sequences are made visible.
+    let (stdout, stderr) = (stdout.text().replace('\u{1b}', "\\e"), stderr.text().replace('\u{1b}', "\\e"));
+    format!("$ {PREFIX} {line}\n{stdout}{}-- exit code {}\n", printed("stderr", stderr), code.0)
+}
+
+fn begun(sandbox: &Sandbox) -> Option<String> {
+    sandbox.with(|world| {
+        let maps = world.list(&CONFIG_MAP, Some("shop"));
+        maps.iter().map(|map| text(map, "/metadata/labels/vmmove.io~1move").to_owned()).find(|name| !name.is_empty())
+    })
+}
+
+#[test]
+fn each_is_told_in_the_words_that_were_reviewed() {
+    for story in STORIES {
+        Seen { text: told(story), stderr: String::new(), code: 0 }.golden(&format!("story-{}", story.name));
+    }
+}
+
+#[test]
+fn a_story_is_told_in_the_same_words_each_time() {
+    let run = STORIES.iter().find(|story| story.name == "run-handing-disks-over").unwrap();
+    assert_eq!(told(run), told(run));
+}
+
+#[test]
+fn what_was_verified_is_looked_at_again_each_time_it_is_asked_for() {
+    on("plain", async |sandbox, time| {
+        Box::pin(typed(&sandbox, time, "run web-1 -n shop --to prod --yes", false)).await;
+        let line = format!("verify {} -n shop", begun(&sandbox).unwrap());
+        let well = Box::pin(typed(&sandbox, time, &line, false)).await;
+        assert!(well.contains("virtualmachine.kubevirt.io/web-1 verified: running") && well.ends_with("exit code 0\n"), "{well}");
+        let machine = Key::new(&VM, "prod", "web-1");
+        sandbox.with(|world| world.change(&machine, |vm| vm["spec"]["template"]["spec"]["domain"]["firmware"]["serial"] = "x".into())).unwrap();
+        let ill = Box::pin(typed(&sandbox, time, &line, false)).await;
+        assert!(ill.contains("error: virtualmachine.kubevirt.io/web-1 not verified: ") && ill.ends_with("exit code 4\n"), "{ill}");
+        assert!(ill.contains("its serial number is another one") && ill.contains("error: 1 virtual machine not as verified before"), "{ill}");
+    });
+}
