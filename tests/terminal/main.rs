@@ -7,10 +7,14 @@
 mod bad_input;
 mod connection;
 mod desk;
+#[cfg(unix)]
+mod live;
 mod logging;
 mod pages;
 mod server;
 mod stories;
+#[cfg(unix)]
+mod tty;
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
