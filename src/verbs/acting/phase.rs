@@ -90,7 +90,8 @@ async fn go_on(cx: &mut Context, args: &PhaseArgs, found: Found, window: Window)
     let Some(pass) = view.pass(args, window, &commands)? else {
         if window.phase == Phase::Verify {
             let chosen = view.going(machines(found.plan(), &args.choice.machines)?, !args.choice.machines.is_empty(), &commands)?;
-            return again::verified(cx, &found, &graph, &states, &chosen).await;
+            let code = again::verified(cx, &found, &graph, &states, &chosen).await?;
+            return Ok(if args.error_unchanged { Code::UNCHANGED } else { code });
         }
         return Ok(unchanged(cx, args, window));
     };
