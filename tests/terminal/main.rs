@@ -2,7 +2,7 @@
 //!
 //! Where no cluster is needed, the application runs in process, with streams and a clock of ours; elsewhere the built binary is started, with
 //! an API server of the tests' own (`server.rs`). `INSTA_UPDATE=always cargo test --test terminal` rewrites the files.
-#![allow(clippy::unwrap_used, reason = "these are tests")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 
 mod bad_input;
 mod connection;
