@@ -5,12 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 
 /// What is there or not by chance: whether a claim was seen before its volume came, and had to be touched to be bound.
-pub const BY_CHANCE: [&str; 4] = [
+pub const BY_CHANCE: [&str; 6] = [
     "vmmove.io/touch",
     "volume.kubernetes.io/storage-provisioner",
     "volume.beta.kubernetes.io/storage-provisioner",
     // Whether CDI looked at a claim between its loss and the end of the move.
     "cdi.kubevirt.io/storage.condition.running.message",
+    // Tokens tell when they were made.
+    "cdi.kubevirt.io/storage.clone.token",
+    "cdi.kubevirt.io/storage.extended.clone.token",
 ];
 
 /// An ending in which each of these names is replaced by what it stands for, and other identities by a word: those are of objects that are gone.

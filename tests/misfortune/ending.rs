@@ -23,6 +23,10 @@ pub fn ending(stage: &Stage) -> Value {
             for object in world.list(kind, None) {
                 let place = format!("{} {}/{}", kind.kind, text(&object, "/metadata/namespace"), text(&object, "/metadata/name"));
                 names.insert(text(&object, "/metadata/uid").to_owned(), format!("uid of {place}"));
+                let address = text(&object, "/spec/clusterIP");
+                if address != "None" {
+                    names.insert(address.to_owned(), format!("address of {place}"));
+                }
                 let is_ledger = object.pointer("/metadata/labels/vmmove.io~1ledger").is_some();
                 if *kind == &VMI {
                     all[place] = object["status"]["phase"].clone();
