@@ -1,5 +1,6 @@
 //! The API: what a request asks for, whether its sender may, and the answer.
 
+pub mod cells;
 pub mod change;
 pub mod columns;
 pub mod discovery;

@@ -4,7 +4,8 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::columns::{Cell, Column, columns, condition};
+use super::cells::condition;
+use super::columns::{Cell, Column, columns};
 use super::form::Held;
 use crate::sandbox::catalog::Res;
 use crate::sandbox::store::text;
