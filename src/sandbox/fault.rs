@@ -1,10 +1,11 @@
 //! Misfortune: rules for which requests go wrong, and how.
 
 use std::borrow::Cow;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::access::Wish;
 use super::status::Status;
@@ -110,8 +111,9 @@ pub struct Misfortune {
     log: Mutex<Vec<Asked>>,
     /// Grows when a sender is to die.
     pub crashes: watch::Sender<u64>,
-    /// Grows when all watches are to be cut.
-    pub cuts: watch::Sender<u64>,
+    /// How often all watches have been cut, and the sign of it, which they hear in the order in which they began to wait.
+    pub(super) cuts: AtomicU64,
+    pub(super) cut: Arc<Notify>,
     /// Grows when a request is held.
     pub held: watch::Sender<u64>,
     /// Grows when those that are held may go on.
@@ -132,6 +134,12 @@ impl Misfortune {
     /// What has been asked, in order.
     pub fn log(&self) -> Vec<Asked> {
         lock(&self.log).clone()
+    }
+
+    /// Cuts all watches that run.
+    pub(super) fn cut_watches(&self) {
+        self.cuts.fetch_add(1, Ordering::Relaxed);
+        self.cut.notify_waiters();
     }
 
     /// Lets the requests that are held go on.

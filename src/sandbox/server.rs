@@ -117,7 +117,7 @@ impl Sandbox {
             Some(What::LoseRequest) => return Err(io::ErrorKind::ConnectionReset.into()),
             Some(What::Delay(time)) => self.0.time.sleep(*time).await,
             Some(What::CrashBefore) => return self.crash().await,
-            Some(What::CutWatches) => self.0.misfortune.cuts.send_modify(|cuts| *cuts += 1),
+            Some(What::CutWatches) => self.0.misfortune.cut_watches(),
             Some(What::Twice) => drop(self.done(&call)),
             Some(What::Late(time)) => {
                 let (late, time) = (self.clone(), *time);
@@ -157,19 +157,24 @@ impl Sandbox {
     fn stream(self, watch: Watch, query: &path::Query) -> Response<Body> {
         let limit = query.get("timeoutSeconds").and_then(|seconds| seconds.parse().ok()).map_or(WATCH, Duration::from_secs);
         let end = self.0.time.now() + limit;
-        let mut cut = self.0.misfortune.cuts.subscribe();
-        cut.mark_unchanged();
-        let lines = stream::unfold(Some((self, watch, cut)), move |state| async move {
-            let (sandbox, mut watch, mut cut) = state?;
+        let cuts = self.0.misfortune.cuts.load(Ordering::Relaxed);
+        let lines = stream::unfold(Some((self, watch)), move |state| async move {
+            let (sandbox, mut watch) = state?;
             loop {
                 let mut changed = std::pin::pin!(sandbox.0.changed.clone().notified_owned());
+                let mut cut = std::pin::pin!(sandbox.0.misfortune.cut.clone().notified_owned());
+                // Before looking: what happens in between is heard.
                 changed.as_mut().enable();
+                cut.as_mut().enable();
+                if sandbox.0.misfortune.cuts.load(Ordering::Relaxed) != cuts {
+                    return None;
+                }
                 let lines = watch.lines(&sandbox.0.lock());
                 let rest = Duration::try_from(end.duration_since(sandbox.0.time.now())).unwrap_or_default();
                 let frame = |text: String| Ok(Frame::data(Bytes::from(text)));
                 match lines {
                     None => return None,
-                    Some(lines) if !lines.is_empty() => return Some((frame(lines.concat()), Some((sandbox, watch, cut)))),
+                    Some(lines) if !lines.is_empty() => return Some((frame(lines.concat()), Some((sandbox, watch)))),
                     Some(_) if rest.is_zero() => return None,
                     Some(_) => {}
                 }
@@ -177,10 +182,10 @@ impl Sandbox {
                 tokio::select! {
                     biased;
                     () = changed => {}
-                    _ = cut.changed() => return None,
+                    () = cut => return None,
                     () = sandbox.0.time.sleep(pause) => {
                         if let Some(line) = watch.mark().filter(|_| sandbox.0.time.now() < end) {
-                            return Some((frame(line), Some((sandbox, watch, cut))));
+                            return Some((frame(line), Some((sandbox, watch))));
                         }
                     }
                 }
@@ -230,72 +235,5 @@ where
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use http_body_util::{BodyExt, Full};
-    use serde_json::{Value, json};
-    use tower::ServiceExt;
-
-    use super::*;
-    use crate::sandbox::time::Scaled;
-
-    fn sandbox() -> Sandbox {
-        let sandbox = Sandbox::new(1, Arc::new(Scaled::new(jiff::Timestamp::UNIX_EPOCH, 1)));
-        tokio::spawn(sandbox.clone().live());
-        sandbox
-    }
-
-    async fn send(sandbox: &Sandbox, method: &str, path: &str, body: Value) -> (u16, Value) {
-        let media = if method == "PATCH" { "application/merge-patch+json" } else { "application/json" };
-        let body = if body.is_null() { String::new() } else { body.to_string() };
-        let request = Request::builder().method(method).uri(path).header(CONTENT_TYPE, media).body(Full::<Bytes>::from(body)).unwrap();
-        let response = sandbox.clone().oneshot(request).await.unwrap();
-        let code = response.status().as_u16();
-        (code, serde_json::from_slice(&response.into_body().collect().await.unwrap().to_bytes()).unwrap())
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn objects_are_made_changed_listed_in_pages_and_deleted() {
-        let sandbox = sandbox();
-        assert_eq!(send(&sandbox, "POST", "/api/v1/namespaces", json!({"metadata": {"name": "shop"}})).await.0, 201);
-        let maps = "/api/v1/namespaces/shop/configmaps";
-        for name in ["a", "b", "c"] {
-            assert_eq!(send(&sandbox, "POST", maps, json!({"metadata": {"name": name, "labels": {"app": name}}})).await.0, 201);
-        }
-        let (code, again) = send(&sandbox, "POST", maps, json!({"metadata": {"name": "a"}})).await;
-        assert_eq!((code, again["message"].as_str().unwrap()), (409, "configmaps \"a\" already exists"));
-        let (_, page) = send(&sandbox, "GET", &format!("{maps}?limit=2"), Value::Null).await;
-        assert_eq!((page["items"].as_array().unwrap().len(), page["metadata"]["remainingItemCount"].as_u64()), (2, Some(1)));
-        let next = page["metadata"]["continue"].as_str().unwrap();
-        let (_, rest) = send(&sandbox, "GET", &format!("{maps}?limit=2&continue={next}"), Value::Null).await;
-        assert_eq!(rest["items"][0]["metadata"]["name"], "c");
-        let (code, changed) = send(&sandbox, "PATCH", &format!("{maps}/a"), json!({"data": {"x": "1"}})).await;
-        assert_eq!((code, changed["data"]["x"].as_str()), (200, Some("1")));
-        let stale = json!({"metadata": {"name": "a", "resourceVersion": "1"}});
-        assert_eq!(send(&sandbox, "PUT", &format!("{maps}/a"), stale).await.0, 409);
-        let (code, gone) = send(&sandbox, "DELETE", &format!("{maps}/a"), Value::Null).await;
-        assert_eq!((code, gone["status"].as_str()), (200, Some("Success")));
-        assert_eq!(send(&sandbox, "GET", &format!("{maps}/a"), Value::Null).await.0, 404);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_watch_tells_what_happens_in_order_and_says_goodbye() {
-        let sandbox = sandbox();
-        send(&sandbox, "POST", "/api/v1/namespaces", json!({"metadata": {"name": "shop"}})).await;
-        let maps = "/api/v1/namespaces/shop/configmaps";
-        send(&sandbox, "POST", maps, json!({"metadata": {"name": "before", "labels": {"app": "a"}}})).await;
-        let uri = format!("{maps}?watch=1&labelSelector=app%3Da&timeoutSeconds=30&allowWatchBookmarks=true");
-        let watch = sandbox.clone().oneshot(Request::get(uri).body(Full::<Bytes>::default()).unwrap()).await.unwrap();
-        send(&sandbox, "POST", maps, json!({"metadata": {"name": "other"}})).await;
-        send(&sandbox, "PATCH", &format!("{maps}/other"), json!({"metadata": {"labels": {"app": "a"}}})).await;
-        send(&sandbox, "PATCH", &format!("{maps}/before"), json!({"metadata": {"labels": {"app": "b"}}})).await;
-        send(&sandbox, "POST", maps, json!({"metadata": {"name": "unseen"}})).await;
-        let text = watch.into_body().collect().await.unwrap().to_bytes();
-        let events: Vec<Value> = serde_json::Deserializer::from_slice(&text).into_iter().map(Result::unwrap).collect();
-        let told: Vec<String> = events
-            .iter()
-            .map(|event| format!("{} {}", event["type"].as_str().unwrap(), event["object"]["metadata"]["name"].as_str().unwrap_or("-")))
-            .collect();
-        assert_eq!(told, ["ADDED before", "ADDED other", "DELETED before", "BOOKMARK -"]);
-    }
-}
+#[path = "server_tests.rs"]
+mod tests;
