@@ -16,7 +16,7 @@ use serde_json::Value;
 use super::error::{ApiError, Reason};
 use super::request::Call;
 use super::wait::{Topic, Watching};
-use crate::engine::clock::{Clock, Rng, SystemRng};
+use crate::engine::clock::{Clock, Rng};
 
 /// How long a request may take, unless `--request-timeout` says otherwise. The server itself gives up after 60 s
 /// (kubernetes/apiserver `--request-timeout`), and its words are better than ours.
@@ -55,15 +55,15 @@ pub(super) struct Answer {
 }
 
 impl Cluster {
-    pub(super) fn new(client: Client, server: String, timeout: Option<Duration>, clock: Arc<dyn Clock>) -> Self {
+    pub(super) fn new(client: Client, server: String, timeout: Option<Duration>, clock: Arc<dyn Clock>, rng: Arc<dyn Rng>) -> Self {
         let timeout = timeout.or(Some(REQUEST_TIMEOUT)).filter(|limit| !limit.is_zero());
         let namespace = client.default_namespace().to_owned();
         let (warnings, topics) = (Mutex::default(), Mutex::default());
-        Self(Arc::new(Inner { client, server, namespace, timeout, clock, rng: Arc::new(SystemRng), warnings, topics }))
+        Self(Arc::new(Inner { client, server, namespace, timeout, clock, rng, warnings, topics }))
     }
 
     /// A cluster behind a service in this process instead of a socket, for tests and the sandbox.
-    pub fn from_service<S, B>(service: S, namespace: &str, clock: Arc<dyn Clock>) -> Self
+    pub fn from_service<S, B>(service: S, namespace: &str, clock: Arc<dyn Clock>, rng: Arc<dyn Rng>) -> Self
     where
         S: tower::Service<Request<Body>, Response = Response<B>> + Send + 'static,
         S::Future: Send + 'static,
@@ -71,7 +71,7 @@ impl Cluster {
         B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
         B::Error: Into<tower::BoxError>,
     {
-        Self::new(Client::new(service, namespace), "in-process".to_owned(), None, clock)
+        Self::new(Client::new(service, namespace), "in-process".to_owned(), None, clock, rng)
     }
 
     /// The namespace of the context, where no `-n` says otherwise.

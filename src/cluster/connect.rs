@@ -12,7 +12,7 @@ use super::call::Cluster;
 use super::error::ApiError;
 use super::kubeconfig::{self, Surroundings, configure};
 use super::stack;
-use crate::engine::clock::{Clock, System};
+use crate::engine::clock::{Clock, System, SystemRng};
 use crate::model::failure::Failure;
 
 /// What kubectl's connection flags say. Holds a token, so there is no `Debug`.
@@ -77,7 +77,7 @@ async fn open(ask: &Connect, around: &Surroundings, clock: Arc<dyn Clock>) -> Re
         stack::client(&config, &timer)
     });
     match client.await {
-        Ok(Ok(client)) => Ok(Cluster::new(client, server, ask.request_timeout, clock)),
+        Ok(Ok(client)) => Ok(Cluster::new(client, server, ask.request_timeout, clock, Arc::new(SystemRng))),
         Ok(Err(error)) => Err(not_set_up(&error, &server, plugin.as_ref())),
         Err(_) => Err(Failure::error("Unable to connect to the server: getting credentials was broken off")),
     }

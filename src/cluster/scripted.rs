@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use tower::BoxError;
 
 use super::call::Cluster;
-use crate::engine::clock::System;
+use crate::engine::clock::{System, SystemRng};
 
 /// One request as the server sees it.
 #[derive(Clone, Debug)]
@@ -106,7 +106,7 @@ pub(crate) fn cluster(script: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -
             answer(reply).await
         }
     });
-    (Cluster::from_service(service, "shop", Arc::new(System::new())), log)
+    (Cluster::from_service(service, "shop", Arc::new(System::new()), Arc::new(SystemRng)), log)
 }
 
 /// A cluster that gives these answers in turn, and then repeats the last word: a reset connection.

@@ -5,14 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde_json::Value;
-use vmmove::engine::clock::Seeded;
-use vmmove::sandbox::catalog;
 use vmmove::sandbox::server::Sandbox;
-use vmmove::sandbox::store::text;
-use vmmove::sandbox::time::{Scaled, Time};
+use vmmove::sandbox::time::Time;
 use vmmove::sandbox::world::World;
-use vmmove::verbs::sandbox::inside;
+use vmmove::verbs::sandbox::inside::{Inside, in_virtual_time};
 
 use crate::rivals::Act;
 use crate::scenes;
@@ -27,8 +23,7 @@ const LONGEST: Duration = Duration::from_secs(7200);
 /// One story.
 pub struct Stage {
     pub sandbox: Sandbox,
-    time: Scaled,
-    rng: Arc<Seeded>,
+    inside: Inside,
     /// Whoever does something again and again has had enough.
     peace: Arc<AtomicBool>,
 }
@@ -48,23 +43,18 @@ pub fn play<T, F: Future<Output = T>>(seed: u64, scenario: &str, story: impl FnO
 
 /// Plays a story that begins where another had come to.
 pub fn play_from<T, F: Future<Output = T>>(world: &World, seed: u64, story: impl FnOnce(Stage) -> F) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
-    runtime.block_on(async {
-        let time = Scaled::new(world.now(), 1);
-        let sandbox = Sandbox::of(world.clone(), Arc::new(time));
-        tokio::spawn(sandbox.clone().live());
-        story(Stage { sandbox, time, rng: Arc::new(Seeded::new(seed)), peace: Arc::default() }).await
-    })
+    let begun = async |inside: Inside| story(Stage { sandbox: inside.sandbox.clone(), inside, peace: Arc::default() }).await;
+    in_virtual_time(world.clone(), seed, begun).unwrap()
 }
 
 impl Stage {
     /// Types `kubectl vmmove ...` and waits for the end.
     pub async fn types(&self, line: &str) -> Seen {
         tokio::select! {
-            said = inside::types(&self.sandbox, self.time, self.rng.clone(), "kubectl vmmove", line, String::new()) => {
+            said = self.inside.types("kubectl vmmove", line, String::new()) => {
                 Seen { code: said.code.0, stdout: said.stdout, stderr: said.stderr }
             }
-            () = self.time.sleep(LONGEST) => Seen { code: 124, stdout: String::new(), stderr: "it never ended".to_owned() },
+            () = self.inside.time.sleep(LONGEST) => Seen { code: 124, stdout: String::new(), stderr: "it never ended".to_owned() },
         }
     }
 
@@ -100,7 +90,7 @@ impl Stage {
 
     /// Does something at once and then again and again, until [`Stage::be_quiet`].
     pub fn again_and_again(&self, pause: Duration, act: impl Fn(&mut World) + Send + 'static) {
-        let (sandbox, time, peace) = (self.sandbox.clone(), self.time, self.peace.clone());
+        let (sandbox, time, peace) = (self.sandbox.clone(), self.inside.time, self.peace.clone());
         tokio::spawn(async move {
             while !peace.load(Ordering::Relaxed) {
                 sandbox.with(&act);
@@ -115,19 +105,12 @@ impl Stage {
 
     /// Lets time pass.
     pub async fn pass(&self, time: Duration) {
-        self.time.sleep(time).await;
+        self.inside.time.sleep(time).await;
     }
 
-    /// The names of the moves whose ledgers are in a namespace, the oldest first.
+    /// The names of the moves whose ledgers are in namespace shop, the oldest first.
     pub fn moves(&self) -> Vec<String> {
-        self.sandbox.with(|world| {
-            let mut maps = world.list(&catalog::CONFIG_MAP, Some("shop"));
-            maps.sort_by_key(|map| text(map, "/metadata/creationTimestamp").to_owned());
-            let label = |map: &Arc<Value>| map.pointer("/metadata/labels/vmmove.io~1move").and_then(Value::as_str).map(str::to_owned);
-            let mut names: Vec<String> = maps.iter().filter_map(label).collect();
-            names.dedup();
-            names
-        })
+        self.inside.moves("shop")
     }
 
     /// What is typed after a mover's death or failure, one line after the other.

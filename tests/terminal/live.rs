@@ -1,8 +1,6 @@
 //! What a person sees at a real terminal: colours, the live display, questions, Ctrl-C, a window that changes its size.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
-
+use crate::serving::Serving;
 use crate::tty::Tty;
 
 #[test]
@@ -35,48 +33,27 @@ fn who_wants_no_colours_gets_none() {
     assert!(!colour.is_match(&tty.all), "{}", tty.all);
 }
 
-/// A sandbox behind a socket, and terminals whose commands go there.
-struct Cluster {
-    server: std::process::Child,
-    kubeconfig: String,
+/// Types a command about a sandbox behind a socket.
+fn typed(sandbox: &Serving, line: &str) -> Tty {
+    Tty::start(line, 110, 30, &[("KUBECONFIG", sandbox.kubeconfig.to_str().unwrap())])
 }
 
-impl Cluster {
-    fn of(scenario: &str) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_kubectl-vmmove"));
-        command.args(["sandbox", "start", "--scenario", scenario]).stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut server = command.spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(server.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-        let kubeconfig = line.trim().strip_prefix("export KUBECONFIG=").unwrap_or_else(|| panic!("{line}")).to_owned();
-        Self { server, kubeconfig }
-    }
-
-    fn types(&self, line: &str, columns: u16, rows: u16) -> Tty {
-        Tty::start(line, columns, rows, &[("KUBECONFIG", &self.kubeconfig)])
-    }
-
-    /// The name of the only move there is.
-    fn begun(&self) -> String {
-        let mut tty = self.types("status -n shop --no-headers", 120, 20);
-        assert_eq!(tty.ends(), 0, "{}", tty.screen());
-        tty.screen().split_whitespace().next().unwrap().to_owned()
-    }
+/// As [`typed`], and waits for the end.
+fn done(sandbox: &Serving, line: &str) -> String {
+    let mut tty = typed(sandbox, line);
+    assert_eq!(tty.ends(), 0, "{}", tty.screen());
+    tty.screen()
 }
 
-impl Drop for Cluster {
-    fn drop(&mut self) {
-        // As a person would, so that it takes its files away.
-        let pid = nix::unistd::Pid::from_raw(self.server.id().try_into().unwrap());
-        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
-        self.server.wait().unwrap();
-    }
+/// The name of the only move there is.
+fn begun(sandbox: &Serving) -> String {
+    done(sandbox, "status -n shop --no-headers").split_whitespace().next().unwrap().to_owned()
 }
 
 #[test]
 fn a_move_is_asked_for_once_and_shown_while_it_goes_on() {
-    let cluster = Cluster::of("plain");
-    let mut tty = cluster.types("run web-1 -n shop --to prod", 100, 30);
+    let sandbox = Serving::start("");
+    let mut tty = typed(&sandbox, "run web-1 -n shop --to prod");
     tty.shows("Move 1 virtual machine from shop to prod?");
     tty.types("y\r");
     tty.shows("stopping, waiting for the guest to shut down");
@@ -88,47 +65,42 @@ fn a_move_is_asked_for_once_and_shown_while_it_goes_on() {
 
 #[test]
 fn who_says_no_has_changed_nothing() {
-    let cluster = Cluster::of("plain");
-    let mut tty = cluster.types("run web-1 -n shop --to prod", 100, 30);
+    let sandbox = Serving::start("");
+    let mut tty = typed(&sandbox, "run web-1 -n shop --to prod");
     tty.shows("Move 1 virtual machine from shop to prod?");
     tty.types("n\r");
     assert_ne!(tty.ends(), 0, "{}", tty.screen());
-    let mut tty = cluster.types("status -n shop", 100, 30);
-    assert_eq!(tty.ends(), 0);
-    assert!(tty.screen().contains("No resources found in shop namespace."), "{}", tty.screen());
+    assert!(done(&sandbox, "status -n shop").contains("No resources found in shop namespace."));
 }
 
 #[test]
 fn ctrl_c_stops_at_a_safe_point_and_says_how_to_go_on() {
-    let cluster = Cluster::of("plain");
-    let mut tty = cluster.types("run db-1 -n shop --to prod --yes", 100, 30);
+    let sandbox = Serving::start("");
+    let mut tty = typed(&sandbox, "run db-1 -n shop --to prod --yes");
     tty.shows("stopping, waiting for the guest to shut down");
     tty.types("\u{3}");
     assert_eq!(tty.ends(), 130, "{}", tty.screen());
-    assert!(tty.screen().contains(&format!("resume {}", cluster.begun())), "{}", tty.screen());
+    assert!(tty.screen().contains(&format!("resume {}", begun(&sandbox))), "{}", tty.screen());
     assert!(tty.has_cursor());
-    let mut tty = cluster.types(&format!("resume {} -n shop --yes", cluster.begun()), 100, 30);
-    assert_eq!(tty.ends(), 0, "{}", tty.screen());
-    assert!(tty.screen().contains("1 moved, 0 failed, 0 skipped."), "{}", tty.screen());
+    let screen = done(&sandbox, &format!("resume {} -n shop --yes", begun(&sandbox)));
+    assert!(screen.contains("1 moved, 0 failed, 0 skipped."), "{screen}");
 }
 
 #[test]
 fn ctrl_c_at_the_question_is_no() {
-    let cluster = Cluster::of("plain");
-    let mut tty = cluster.types("run web-1 -n shop --to prod", 100, 30);
+    let sandbox = Serving::start("");
+    let mut tty = typed(&sandbox, "run web-1 -n shop --to prod");
     tty.shows("Move 1 virtual machine from shop to prod?");
     tty.types("\u{3}");
     assert_ne!(tty.ends(), 0, "{}", tty.screen());
     assert!(tty.has_cursor());
-    let mut tty = cluster.types("status -n shop", 100, 30);
-    assert_eq!(tty.ends(), 0);
-    assert!(tty.screen().contains("No resources found"), "{}", tty.screen());
+    assert!(done(&sandbox, "status -n shop").contains("No resources found in shop namespace."));
 }
 
 #[test]
 fn machines_are_picked_with_the_arrow_keys() {
-    let cluster = Cluster::of("plain");
-    let mut tty = cluster.types("select -n shop --to prod", 100, 30);
+    let sandbox = Serving::start("");
+    let mut tty = typed(&sandbox, "select -n shop --to prod");
     tty.shows("web-1");
     tty.types(" \u{1b}[B ");
     tty.types("\r");
@@ -139,10 +111,10 @@ fn machines_are_picked_with_the_arrow_keys() {
 
 #[test]
 fn a_move_is_watched_from_another_terminal() {
-    let cluster = Cluster::of("plain");
-    let mut mover = cluster.types("run db-1 -n shop --to prod --yes", 100, 30);
+    let sandbox = Serving::start("");
+    let mut mover = typed(&sandbox, "run db-1 -n shop --to prod --yes");
     mover.shows("stopping, waiting for the guest to shut down");
-    let mut watcher = cluster.types(&format!("status {} -n shop -w", cluster.begun()), 120, 30);
+    let mut watcher = typed(&sandbox, &format!("status {} -n shop -w", begun(&sandbox)));
     watcher.shows("the guest to shut down");
     watcher.shows("Done");
     assert_eq!((mover.ends(), watcher.ends()), (0, 0), "{}", watcher.screen());
@@ -150,9 +122,9 @@ fn a_move_is_watched_from_another_terminal() {
 
 #[test]
 fn a_cleanup_shows_what_it_deletes_and_asks() {
-    let cluster = Cluster::of("plain");
-    assert_eq!(cluster.types("run old-7 -n shop --to prod --yes", 100, 30).ends(), 0);
-    let mut tty = cluster.types(&format!("cleanup {} -n shop", cluster.begun()), 100, 30);
+    let sandbox = Serving::start("");
+    done(&sandbox, "run old-7 -n shop --to prod --yes");
+    let mut tty = typed(&sandbox, &format!("cleanup {} -n shop", begun(&sandbox)));
     tty.shows("Delete these from namespace shop?");
     assert!(tty.screen().contains("virtualmachine.kubevirt.io/old-7"), "{}", tty.screen());
     tty.types("y\r");

@@ -12,6 +12,10 @@ mod live;
 mod logging;
 mod pages;
 mod server;
+#[cfg(unix)]
+#[allow(dead_code, reason = "other tests need more of it")]
+#[path = "../sandbox/serving.rs"]
+mod serving;
 mod stories;
 #[cfg(unix)]
 mod tty;

@@ -2,24 +2,15 @@
 //!
 //! Time is virtual and chance is seeded, so each story is told in the same words each time. `MOVE` stands for the name of the move that was begun.
 
-use std::io;
-use std::sync::Arc;
-
 use jiff::Timestamp;
-use tokio::runtime::{Builder, Runtime};
-use vmmove::app;
-use vmmove::engine::clock::Seeded;
-use vmmove::output::io::Io;
-use vmmove::sandbox::catalog::{CONFIG_MAP, VM};
+use serde_json::Value;
+use vmmove::sandbox::catalog::VM;
 use vmmove::sandbox::scenario;
 use vmmove::sandbox::scenarios::Scenario;
-use vmmove::sandbox::server::Sandbox;
-use vmmove::sandbox::store::{Key, text};
-use vmmove::sandbox::time::Scaled;
-use vmmove::verbs::Context;
-use vmmove::verbs::sandbox::inside::{Shown, connector};
+use vmmove::sandbox::store::Key;
+use vmmove::verbs::sandbox::inside::{Inside, Said, in_virtual_time};
 
-use crate::{Seen, Stream};
+use crate::Seen;
 
 const NOW: Timestamp = Timestamp::constant(1_767_225_600, 0);
 const PREFIX: &str = "kubectl vmmove";
@@ -125,62 +116,31 @@ const STORIES: &[Story] = &[
 ];
 
 /// Plays on a scenario in virtual time.
-fn on<T>(scenario: &str, play: impl AsyncFnOnce(Sandbox, Scaled) -> T) -> T {
+fn on<T>(scenario: &str, play: impl AsyncFnOnce(Inside) -> T) -> T {
     let world = scenario::play(1, NOW, Scenario::named(scenario).unwrap().read().unwrap()).unwrap();
-    let runtime: Runtime = Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
-    runtime.block_on(async {
-        let time = Scaled::new(world.now(), 1);
-        let sandbox = Sandbox::of(world, Arc::new(time));
-        tokio::spawn(sandbox.clone().live());
-        play(sandbox, time).await
-    })
+    in_virtual_time(world, 1, play).unwrap()
 }
 
 /// Tells a story, each command with what it printed and how it ended.
 fn told(story: &Story) -> String {
-    on(story.scenario, async |sandbox, time| {
+    on(story.scenario, async |mut inside| {
+        inside.colours = story.colours;
         let mut text = format!("scenario {}\n", story.scenario);
         for line in story.lines {
-            let line = line.replace("MOVE", &begun(&sandbox).unwrap_or_default());
             text += "\n";
-            text += &Box::pin(typed(&sandbox, time, &line, story.colours)).await;
+            text += &typed(&inside, line).await;
         }
         text
     })
 }
 
-async fn typed(sandbox: &Sandbox, time: Scaled, line: &str, colours: bool) -> String {
-    let (stdout, stderr) = (Stream::default(), Stream::default());
-    let mut io = Io {
-        stdin: Box::new(io::empty()),
-        stdout: Box::new(stdout.clone()),
-        stderr: Box::new(stderr.clone()),
-        stdin_is_terminal: false,
-        stdout_is_terminal: colours,
-        stderr_is_terminal: false,
-        env: |_| None,
-    };
-    let words = line.split_whitespace().map(|word| word.trim_matches('\'').into());
-    let code = match app::read(PREFIX, words, &mut io) {
-        Err(code) => code,
-        Ok(cli) => {
-            let clock = Arc::new(Shown::new(time));
-            let (connection, connector) = (cli.connection.clone(), connector(sandbox.clone(), clock.clone()));
-            let (rng, prefix, program) = (Arc::new(Seeded::new(1)), PREFIX.to_owned(), "kubectl-vmmove".to_owned());
-            app::run(cli, &mut Context { connection, connector, io, clock, rng, prefix, program }).await
-        }
-    };
+async fn typed(inside: &Inside, line: &str) -> String {
+    let line = line.replace("MOVE", &inside.moves("shop").pop().unwrap_or_default());
+    let Said { code, stdout, stderr } = inside.types(PREFIX, &line, String::new()).await;
     let printed = |name: &str, text: String| if text.is_empty() { String::new() } else { format!("-- {name}\n{text}") };
     // Escape sequences are made visible.
-    let (stdout, stderr) = (stdout.text().replace('\u{1b}', "\\e"), stderr.text().replace('\u{1b}', "\\e"));
+    let (stdout, stderr) = (stdout.replace('\u{1b}', "\\e"), stderr.replace('\u{1b}', "\\e"));
     format!("$ {PREFIX} {line}\n{stdout}{}-- exit code {}\n", printed("stderr", stderr), code.0)
-}
-
-fn begun(sandbox: &Sandbox) -> Option<String> {
-    sandbox.with(|world| {
-        let maps = world.list(&CONFIG_MAP, Some("shop"));
-        maps.iter().map(|map| text(map, "/metadata/labels/vmmove.io~1move").to_owned()).find(|name| !name.is_empty())
-    })
 }
 
 #[test]
@@ -198,15 +158,16 @@ fn a_story_is_told_in_the_same_words_each_time() {
 
 #[test]
 fn what_was_verified_is_looked_at_again_each_time_it_is_asked_for() {
-    on("plain", async |sandbox, time| {
-        Box::pin(typed(&sandbox, time, "run web-1 -n shop --to prod --yes", false)).await;
-        let line = format!("verify {} -n shop", begun(&sandbox).unwrap());
-        let well = Box::pin(typed(&sandbox, time, &line, false)).await;
+    on("plain", async |inside| {
+        typed(&inside, "run web-1 -n shop --to prod --yes").await;
+        let well = typed(&inside, "verify MOVE -n shop").await;
         assert!(well.contains("virtualmachine.kubevirt.io/web-1 verified: running") && well.ends_with("exit code 0\n"), "{well}");
         let machine = Key::new(&VM, "prod", "web-1");
-        sandbox.with(|world| world.change(&machine, |vm| vm["spec"]["template"]["spec"]["domain"]["firmware"]["serial"] = "x".into())).unwrap();
-        let ill = Box::pin(typed(&sandbox, time, &line, false)).await;
+        let other = |vm: &mut Value| vm["spec"]["template"]["spec"]["domain"]["firmware"]["serial"] = "x".into();
+        inside.sandbox.with(|world| world.change(&machine, other)).unwrap();
+        let ill = typed(&inside, "verify MOVE -n shop").await;
         assert!(ill.contains("error: virtualmachine.kubevirt.io/web-1 not verified: ") && ill.ends_with("exit code 4\n"), "{ill}");
-        assert!(ill.contains("its serial number is another one") && ill.contains("error: 1 virtual machine not as verified before"), "{ill}");
+        assert!(ill.contains("its serial number is another one") && ill.contains("error: 1 virtual machine is not as it was verified"), "{ill}");
+        assert!(ill.contains("kubectl vmmove rollback shop-to-prod-fmjgc -n shop"), "{ill}");
     });
 }

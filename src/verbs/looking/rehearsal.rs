@@ -2,14 +2,12 @@
 //!
 //! Time there is virtual, so that minutes of waiting cost nothing; guests, drivers and controllers are simulated.
 
-use std::io;
-use std::sync::Arc;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::engine::clock::Seeded;
 use crate::exit::Code;
 use crate::ledger::LABEL_LEDGER;
 use crate::model::failure::Failure;
@@ -20,14 +18,13 @@ use crate::model::names::{End, ObjectRef};
 use crate::output::json as as_json;
 use crate::output::rehearsal::{Rehearsal, Told};
 use crate::plan::document::Plan;
-use crate::sandbox::catalog::{CONFIG_MAP, VM};
+use crate::sandbox::catalog::VM;
 use crate::sandbox::reading;
 use crate::sandbox::scenario;
-use crate::sandbox::server::Sandbox;
-use crate::sandbox::store::text;
-use crate::sandbox::time::Scaled;
-use crate::sandbox::world::World;
-use crate::verbs::sandbox::inside::types;
+use crate::verbs::sandbox::inside::{Inside, in_virtual_time};
+
+/// A move that takes longer in the sandbox waits for something that never comes.
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// Rehearses a plan that nothing blocks.
 ///
@@ -46,40 +43,41 @@ fn play(prefix: &str, now: Timestamp, cluster: &Value, plan: &Plan) -> Result<Re
     let reading = reading::read(&cluster.to_string()).map_err(|error| cannot(error.to_string()))?;
     let objects = reading.objects.len();
     let begin = scenario::play(1, now, reading).map_err(|error| cannot(error.to_string()))?;
-    let names: Vec<String> = plan.spec.machines.iter().map(|machine| machine.name.clone()).collect();
-    let namespace = plan.spec.source.namespace.clone();
-    let line = format!("run -f - -n {namespace} --yes");
-    let (forth, moved) = on(begin.clone(), prefix, &line, as_json::write(plan)?)?;
-    let mut rehearsal = Rehearsal { objects, forth, ..Rehearsal::default() };
-    if !rehearsal.forth.is_done {
-        rehearsal.findings.push(stopped_short(plan, &rehearsal.forth));
-    }
-    let Some(name) = begun(&moved, &namespace) else { return Ok(rehearsal) };
-    let (back, returned) = on(moved, prefix, &format!("rollback {name} -n {namespace} --discard-target-writes --yes"), String::new())?;
-    if !back.is_done {
-        rehearsal.findings.push(stuck(plan, &back));
-    }
-    let differ = names.iter().filter(|machine| as_it_was(&begin, &namespace, machine) != as_it_was(&returned, &namespace, machine));
-    rehearsal.findings.extend(differ.map(|machine| not_restored(&namespace, machine)));
-    rehearsal.back = Some(back);
-    Ok(rehearsal)
+    let document = as_json::write(plan)?;
+    let tale = async |inside: Inside| forth_and_back(&inside, prefix, document, plan).await;
+    let rehearsal = in_virtual_time(begin, 1, tale).map_err(|error| cannot(error.to_string()))?;
+    Ok(Rehearsal { objects, ..rehearsal })
 }
 
-/// Types one command in a world, and gives what was said and how the world is then.
-fn on(world: World, prefix: &str, line: &str, stdin: String) -> Result<(Told, World), Failure> {
-    let cannot = |error: io::Error| Failure::error(format!("cannot start: {error}"));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().map_err(cannot)?;
-    runtime.block_on(async {
-        let (began, time) = (world.now(), Scaled::new(world.now(), 1));
-        let sandbox = Sandbox::of(world, Arc::new(time));
-        let alive = tokio::spawn(sandbox.clone().live());
-        let said = types(&sandbox, time, Arc::new(Seeded::new(1)), prefix, line, stdin).await;
-        alive.abort();
-        let world = sandbox.with(|world| world.clone());
-        let took = Duration::try_from(world.now().duration_since(began)).unwrap_or_default();
-        let told = Told { lines: said.stdout, errors: said.stderr, took, is_done: said.code == Code::DONE };
-        Ok((told, world))
-    })
+async fn forth_and_back(inside: &Inside, prefix: &str, document: String, plan: &Plan) -> Rehearsal {
+    let namespace = &plan.spec.source.namespace;
+    let sources =
+        || -> Vec<_> { plan.spec.machines.iter().map(|machine| (machine.name.as_str(), as_it_is(inside, namespace, &machine.name))).collect() };
+    let before = sources();
+    let forth = types(inside, prefix, &format!("run -f - -n {namespace} --yes"), document).await;
+    let mut findings = Vec::new();
+    if !forth.is_done {
+        findings.push(stopped_short(plan, &forth));
+    }
+    let Some(name) = inside.moves(namespace).pop() else { return Rehearsal { forth, findings, ..Rehearsal::default() } };
+    let back = types(inside, prefix, &format!("rollback {name} -n {namespace} --discard-target-writes --yes"), String::new()).await;
+    if !back.is_done {
+        findings.push(stuck(plan, &back));
+    }
+    let differ = before.into_iter().zip(sources()).filter(|(before, after)| before != after);
+    findings.extend(differ.map(|((machine, _), _)| not_restored(namespace, machine)));
+    Rehearsal { forth, back: Some(back), findings, ..Rehearsal::default() }
+}
+
+/// Types one command, and gives it a day.
+async fn types(inside: &Inside, prefix: &str, line: &str, stdin: String) -> Told {
+    let began = inside.clock.elapsed();
+    let told = tokio::select! {
+        biased;
+        said = inside.types(prefix, line, stdin) => Told { lines: said.stdout, errors: said.stderr, is_done: said.code == Code::DONE, ..Told::default() },
+        () = inside.clock.sleep(DAY) => Told { errors: "error: it had not ended after a day\n".to_owned(), ..Told::default() },
+    };
+    Told { took: inside.clock.elapsed().saturating_sub(began), ..told }
 }
 
 /// Everything that was seen, as kubectl would list it.
@@ -94,6 +92,7 @@ fn seen_as_list(seen: &Inventory) -> Value {
         items.extend(place.namespace_object().map(|object| named(kind::NAMESPACE, &object.0)));
         add(&mut items, &place.objects);
     }
+    without_strangers(&mut items);
     json!({"apiVersion": "v1", "kind": "List", "items": items})
 }
 
@@ -107,6 +106,17 @@ fn add(items: &mut Vec<Value>, objects: &Objects) {
     }
 }
 
+/// Owners that were not looked at, such as pools, are there all the same: nothing goes because they cannot be found here.
+fn without_strangers(items: &mut [Value]) {
+    let uid = |object: &Value| object["uid"].as_str().unwrap_or_default().to_owned();
+    let known: BTreeSet<String> = items.iter().map(|item| uid(&item["metadata"])).collect();
+    for item in items {
+        if let Some(owners) = item["metadata"].get_mut("ownerReferences").and_then(Value::as_array_mut) {
+            owners.retain(|owner| known.contains(&uid(owner)));
+        }
+    }
+}
+
 /// In a list objects do not say what they are.
 fn named(kind: kind::Kind, object: &Value) -> Value {
     let mut object = object.clone();
@@ -116,14 +126,9 @@ fn named(kind: kind::Kind, object: &Value) -> Value {
 }
 
 /// What going back has to restore of a machine.
-fn as_it_was(world: &World, namespace: &str, name: &str) -> Option<[Value; 3]> {
-    let machine = world.get(&VM, namespace, name)?;
+fn as_it_is(inside: &Inside, namespace: &str, name: &str) -> Option<[Value; 3]> {
+    let machine = inside.sandbox.with(|world| world.get(&VM, namespace, name))?;
     Some([machine["spec"].clone(), machine["metadata"]["labels"].clone(), machine["metadata"]["annotations"].clone()])
-}
-
-fn begun(world: &World, namespace: &str) -> Option<String> {
-    let maps = world.list(&CONFIG_MAP, Some(namespace));
-    maps.iter().map(|map| text(map, "/metadata/labels/vmmove.io~1move").to_owned()).find(|name| !name.is_empty())
 }
 
 fn whole(plan: &Plan) -> ObjectRef {

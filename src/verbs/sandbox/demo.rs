@@ -1,22 +1,17 @@
 //! `sandbox demo`: the tool's own commands, typed one after the other on a cluster in this process, with a crash in the middle.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
-use super::inside::{Shown, connector};
+use super::inside::Inside;
 use crate::app;
-use crate::engine::clock::Seeded;
 use crate::exit::Code;
 use crate::model::failure::Failure;
 use crate::output::colour::Paint;
-use crate::sandbox::catalog::CONFIG_MAP;
 use crate::sandbox::fault::{Fault, What};
 use crate::sandbox::load_error::LoadError;
 use crate::sandbox::scenario;
 use crate::sandbox::scenarios::Scenario;
 use crate::sandbox::server::Sandbox;
-use crate::sandbox::store::text;
-use crate::sandbox::time::Scaled;
 use crate::verbs::Context;
 
 #[derive(Debug, clap::Args)]
@@ -81,23 +76,19 @@ pub async fn run(cx: &mut Context, _: &Args) -> Result<Code, Failure> {
     let cannot = |error: LoadError| Failure::error(format!("the demo's cluster cannot be made: {error}"));
     let story = Scenario::named("demo").unwrap_or_else(Scenario::usual);
     let world = scenario::play(1, cx.clock.now(), story.read().map_err(cannot)?).map_err(cannot)?;
-    let time = Scaled::new(world.now(), SPEED);
-    let sandbox = Sandbox::of(world, Arc::new(time));
-    let life = tokio::spawn(sandbox.clone().live());
-    cx.clock = Arc::new(Shown::new(time));
-    cx.rng = Arc::new(Seeded::new(1));
-    cx.connector = connector(sandbox.clone(), cx.clock.clone());
-    let code = show(cx, &sandbox).await;
-    life.abort();
-    code
+    let inside = Inside::of(world, SPEED, 1);
+    cx.clock = inside.clock.clone();
+    cx.rng = inside.rng.clone();
+    cx.connector = inside.connector();
+    show(cx, &inside).await
 }
 
-async fn show(cx: &mut Context, sandbox: &Sandbox) -> Result<Code, Failure> {
+async fn show(cx: &mut Context, inside: &Inside) -> Result<Code, Failure> {
     let paint = Paint::for_stream(cx.io.stdout_is_terminal, cx.io.env);
     for scene in SCENES {
-        let line = scene.types.replace("MOVE", &begun(sandbox).unwrap_or_default());
+        let line = scene.types.replace("MOVE", &inside.moves("shop").pop().unwrap_or_default());
         cx.io.print(&format!("\n{}\n$ {} {line}\n", paint.quiet(format!("# {}", scene.says)), cx.prefix))?;
-        match types(cx, sandbox, scene, &line).await {
+        match types(cx, &inside.sandbox, scene, &line).await {
             Some(Code::DONE) => {}
             Some(code) => return Ok(code),
             None => cx.io.print(&format!("{}\n", paint.bad("Killed")))?,
@@ -129,12 +120,4 @@ async fn types(cx: &mut Context, sandbox: &Sandbox, scene: &Scene, line: &str) -
         _ = crashes.changed() => None,
         code = Box::pin(app::run(cli, cx)) => Some(code),
     }
-}
-
-/// The name of the move that was begun.
-fn begun(sandbox: &Sandbox) -> Option<String> {
-    sandbox.with(|world| {
-        let maps = world.list(&CONFIG_MAP, Some("shop"));
-        maps.iter().map(|map| text(map, "/metadata/labels/vmmove.io~1move").to_owned()).find(|name| !name.is_empty())
-    })
 }
