@@ -40,8 +40,10 @@ pub async fn verified(cx: &mut Context, found: &Found, graph: &Graph, states: &S
     if wrong == 0 {
         return Ok(Code::DONE);
     }
-    let message = format!("{} not as verified before; nothing was touched", counted(wrong, "virtual machine"));
-    Err(Failure::new(FailureKind::Blocked, message).hint("look at it in the target; the source is kept until cleanup"))
+    let are = if wrong == 1 { "is not as it was" } else { "are not as they were" };
+    let message = format!("{} {are} verified; nothing was touched", counted(wrong, "virtual machine"));
+    let back = found.commands(cx).typed(&format!("rollback {}", found.id()));
+    Err(Failure::new(FailureKind::Blocked, message).hint(format!("until cleanup the source is kept, and this goes back to it: {back}")))
 }
 
 fn differs(cx: &mut Context, node: &Node, why: &str) -> usize {
@@ -54,6 +56,6 @@ fn words(probe: Probe) -> String {
         Probe::Underway(progress) => format!("waiting for {}", progress.waiting_for),
         Probe::Foreign(finding) => finding.message,
         Probe::Stale(why) => why,
-        Probe::Absent | Probe::Ours(_) => "it is not in the target".to_owned(),
+        Probe::Absent | Probe::Ours(_) => "it is not there".to_owned(),
     }
 }
