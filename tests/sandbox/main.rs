@@ -2,6 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 #![allow(clippy::print_stdout, reason = "it says which kubectl judged")]
 
+#[allow(dead_code, clippy::disallowed_methods, reason = "the laboratory needs more of it, and says how long a build took")]
+#[path = "../cluster/lab/build.rs"]
+mod build;
 mod kubectl;
 mod serving;
 #[cfg(unix)]

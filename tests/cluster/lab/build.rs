@@ -87,6 +87,15 @@ pub fn cache() -> Result<PathBuf> {
 
 /// Builds what is missing in the cache. Of two test processes one builds and the other waits for it.
 pub fn build() -> Result<Binaries> {
+    build_those(|_| true)
+}
+
+/// As [`build`], of the folder alone that one program comes from; its path.
+pub fn build_one(binary: &str) -> Result<String> {
+    build_those(|folder| folder.outputs.iter().any(|each| each.binary == binary))?.path(binary)
+}
+
+fn build_those(wanted: impl Fn(&Folder) -> bool) -> Result<Binaries> {
     let cache = cache()?.join("bin");
     fs::create_dir_all(&cache).with_context(|| format!("cannot create {}", cache.display()))?;
     let lock = File::create(cache.join("lock"))?;
@@ -97,7 +106,7 @@ pub fn build() -> Result<Binaries> {
     let folders: Vec<Folder> = serde_json::from_slice(&list)?;
     let go = output(Command::new("go").args(["env", "GOVERSION"])).context("the lab is built with Go: install it, or put it on the PATH")?;
     let mut binaries = Binaries { programs: BTreeMap::new(), generated: Vec::new() };
-    for folder in &folders {
+    for folder in folders.iter().filter(|folder| wanted(folder)) {
         let built = cache.join(format!("{}-{}", folder.name, folder.hash(&go)?));
         if !built.is_dir() {
             folder.build(&built)?;
