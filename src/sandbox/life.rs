@@ -37,6 +37,11 @@ impl World {
         self.advance(end);
     }
 
+    /// What has changed until now is no news: no controller looks at it.
+    pub(super) fn overlook(&mut self) {
+        self.heard = self.store.version();
+    }
+
     /// Tells the controllers what has changed since they last heard.
     fn spread(&mut self) {
         let fresh: Vec<Arc<Change>> = match self.store.since(self.heard) {

@@ -7,6 +7,7 @@
 //! kind: Scenario
 //! without: [VolumeSnapshotClass]              # kinds that the cluster has and this one has not
 //! user: {name: alice, groups: [developers]}   # whom the kubeconfig speaks for, instead of an administrator
+//! atRest: true                                # nobody looks at what says itself how it is, until it changes: quick for huge clusters
 //! ```
 //!
 //! `Repeat` is a group of manifests so many times. `{i}` in their texts is the number from 1 on, `{i:04}` the same with zeros before
@@ -53,6 +54,9 @@ pub struct Header {
     pub without: Vec<String>,
     #[serde(default)]
     user: Option<Person>,
+    /// Nobody looks at what says itself how it is, until it changes.
+    #[serde(default, rename = "atRest")]
+    pub at_rest: bool,
 }
 
 impl Header {

@@ -1,7 +1,8 @@
 //! A cluster with a story: what every sandbox begins with, and what a scenario puts into it.
 //!
 //! What a file tells only wishes of is made as by `kubectl create`, with all rules. What says itself how it is (it has a status, or the
-//! identity that a cluster gave it) is put there as it is. Then the cluster lives for some minutes by itself, before anybody sees it.
+//! identity that a cluster gave it) is put there as it is. Then the cluster lives for some minutes by itself, before anybody sees it; where the
+//! scenario says that it is at rest, what is put there as it is comes only after that, and no controller looks at it.
 
 use std::time::Duration;
 
@@ -41,8 +42,14 @@ pub fn play(seed: u64, now: Timestamp, scenario: Reading) -> Result<World, LoadE
     let mut world = World::new(seed, now - AGE, SUBJECTS);
     begin(&mut world)?;
     without(&mut world, &scenario);
-    put_all(&mut world, scenario.objects)?;
+    let rests = scenario.header.at_rest;
+    let (there, looked_at): (Vec<Written>, Vec<Written>) = whole(scenario.objects)?.into_iter().partition(|written| rests && written.is_as_it_is());
+    put_all(&mut world, looked_at)?;
     world.let_pass(REST);
+    put_all(&mut world, there)?;
+    if rests {
+        world.overlook();
+    }
     world.advance(now);
     world.store.compact(world.store.version());
     Ok(world)
@@ -68,7 +75,7 @@ pub fn begin(world: &mut World) -> Result<(), LoadError> {
 /// The first thing that is wrong, with the number of its document.
 pub fn load(world: &mut World, text: &str) -> Result<(), LoadError> {
     let reading = reading::read(text)?;
-    if reading.unknown.is_empty() { put_all(world, reading.objects) } else { Err(LoadError::UnknownKinds(reading.unknown)) }
+    if reading.unknown.is_empty() { put_all(world, whole(reading.objects)?) } else { Err(LoadError::UnknownKinds(reading.unknown)) }
 }
 
 /// Takes away what the scenario says there is not, and what it brings its own of.
@@ -84,12 +91,14 @@ fn without(world: &mut World, scenario: &Reading) {
     }
 }
 
-fn put_all(world: &mut World, mut objects: Vec<Written>) -> Result<(), LoadError> {
+/// What of it stands by itself.
+fn whole(mut objects: Vec<Written>) -> Result<Vec<Written>, LoadError> {
     dump::narrow(&mut objects);
     let lacking = dump::lacking(&objects);
-    if !lacking.is_empty() {
-        return Err(LoadError::Incomplete(lacking));
-    }
+    if lacking.is_empty() { Ok(objects) } else { Err(LoadError::Incomplete(lacking)) }
+}
+
+fn put_all(world: &mut World, objects: Vec<Written>) -> Result<(), LoadError> {
     let (namespaces, others): (Vec<Written>, Vec<Written>) = objects.into_iter().partition(|written| written.resource == &catalog::NAMESPACE);
     for written in namespaces {
         put(world, &catalog::NAMESPACE, written.object);
