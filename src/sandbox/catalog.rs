@@ -47,7 +47,7 @@ impl PartialOrd for Resource {
 
 impl Ord for Resource {
     fn cmp(&self, other: &Self) -> Ordering {
-        (self.group, self.plural).cmp(&(other.group, other.plural))
+        if std::ptr::eq(self, other) { Ordering::Equal } else { (self.group, self.plural).cmp(&(other.group, other.plural)) }
     }
 }
 

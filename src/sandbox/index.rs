@@ -30,7 +30,10 @@ pub static PODS_ON: Index = Index { name: "node", resource: Some(&catalog::POD),
 /// Claims by the namespace and name of the claim they are to be copied from.
 pub static CLONES_OF: Index = Index { name: "origin", resource: Some(&catalog::CLAIM), words: origin };
 
-const ALL: [&Index; 6] = [&OWNED_BY, &VOLUMES_FOR, &FREE_VOLUMES, &PODS_WITH, &PODS_ON, &CLONES_OF];
+/// Events by the name and by the identity of what they are about.
+pub static EVENTS_ABOUT: Index = Index { name: "about", resource: Some(&catalog::EVENT), words: subject };
+
+const ALL: [&Index; 7] = [&OWNED_BY, &VOLUMES_FOR, &FREE_VOLUMES, &PODS_WITH, &PODS_ON, &CLONES_OF, &EVENTS_ABOUT];
 
 fn owners(object: &Value) -> Vec<String> {
     let owners = object.pointer("/metadata/ownerReferences").and_then(Value::as_array).into_iter().flatten();
@@ -55,6 +58,10 @@ fn claims_of(pod: &Value) -> Vec<String> {
 
 fn node_of(pod: &Value) -> Vec<String> {
     if matches!(text(pod, "/status/phase"), "Succeeded" | "Failed") { Vec::new() } else { vec![text(pod, "/spec/nodeName").to_owned()] }
+}
+
+fn subject(event: &Value) -> Vec<String> {
+    ["/involvedObject/name", "/involvedObject/uid"].map(|pointer| text(event, pointer).to_owned()).into()
 }
 
 fn origin(claim: &Value) -> Vec<String> {

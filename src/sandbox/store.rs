@@ -36,7 +36,10 @@ impl Key {
 
 impl Ord for Key {
     fn cmp(&self, other: &Self) -> Ordering {
-        let path = || self.namespace.bytes().chain([b'/']).cmp(other.namespace.bytes().chain([b'/']));
+        let path = || {
+            let equal = self.namespace == other.namespace;
+            if equal { Ordering::Equal } else { self.namespace.bytes().chain([b'/']).cmp(other.namespace.bytes().chain([b'/'])) }
+        };
         self.resource.cmp(other.resource).then_with(path).then_with(|| self.name.cmp(&other.name))
     }
 }
@@ -156,6 +159,11 @@ impl Store {
         }
         let skip = self.history.partition_point(|change| change.version <= version);
         Ok(self.history.range(skip..))
+    }
+
+    /// Whether objects of a kind have changed since a version, or may have.
+    pub fn is_changed_since(&self, version: u64, resource: Res) -> bool {
+        self.since(version).map_or(true, |mut all| all.any(|change| change.key.resource == resource))
     }
 
     /// The objects of a kind as they were at a version, or the oldest version that is still known.

@@ -88,15 +88,22 @@ impl Form {
         };
         match self {
             Self::Whole => {
-                json!({"kind": format!("{}List", resource.kind), "apiVersion": resource.api_version(), "metadata": list, "items": plain(objects)})
+                let page = json!({"kind": format!("{}List", resource.kind), "apiVersion": resource.api_version(), "metadata": list});
+                with_items(page, plain(objects))
             }
             Self::Metadata => {
-                let items: Vec<Value> = objects.iter().map(|object| metadata(object)).collect();
-                json!({"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": list, "items": items})
+                let page = json!({"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": list});
+                with_items(page, objects.iter().map(|object| metadata(object)).collect())
             }
             Self::Table(held) => table::table(resource, objects, list, held, now),
         }
     }
+}
+
+/// The macro would copy what it is given.
+fn with_items(mut page: Value, items: Vec<Value>) -> Value {
+    page["items"] = Value::Array(items);
+    page
 }
 
 fn metadata(object: &Value) -> Value {

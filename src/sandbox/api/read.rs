@@ -1,6 +1,6 @@
 //! Reading: one object, or lists in pages.
 
-use std::ops::Bound;
+use std::ops::{Bound, RangeBounds};
 use std::sync::Arc;
 
 use base64::Engine;
@@ -77,17 +77,22 @@ pub fn many(world: &World, resource: Res, namespace: &str, query: &Query, form: 
         None => Bound::Included(Key::new(resource, namespace.unwrap_or_default(), "")),
     };
     // Later pages show what was there when the first was read.
-    let then = match &token {
+    let then = match token.as_ref().filter(|token| world.store.is_changed_since(token.version, resource)) {
         Some(token) => Some(world.store.list_at(token.version, resource, namespace).map_err(|_| expired())?),
         None => None,
     };
-    let all: Box<dyn Iterator<Item = (&Key, &Arc<Value>)>> = match &then {
-        Some(then) => Box::new(then.range((from, Bound::Unbounded))),
-        None => Box::new(world.store.list_after(from, namespace)),
+    let all: Box<dyn Iterator<Item = (&Key, &Arc<Value>)>> = match (&then, selector.index()) {
+        (Some(then), _) => Box::new(then.range((from, Bound::Unbounded))),
+        (None, Some((index, thing))) => {
+            let within = |key: &Key| (from.clone(), Bound::Unbounded).contains(key) && namespace.is_none_or(|namespace| key.namespace == namespace);
+            let found = world.store.find(index, thing).filter(move |(key, _)| within(key));
+            Box::new(found.collect::<Vec<_>>().into_iter())
+        }
+        (None, None) => Box::new(world.store.list_after(from, namespace)),
     };
     let mut selected = all.filter(|(_, object)| selector.matches(object));
     let page: Vec<_> = selected.by_ref().take(limit.unwrap_or(usize::MAX)).collect();
-    let rest = selected.count();
+    let rest = if limit.is_some() { selected.count() } else { 0 };
     let mut list = json!({"resourceVersion": version.to_string()});
     if let Some((last, _)) = page.last().filter(|_| rest > 0) {
         list["continue"] = Token { version, start: Key::clone(last) }.text().into();

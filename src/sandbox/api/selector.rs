@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::sandbox::catalog::{self, Res};
+use crate::sandbox::index::{EVENTS_ABOUT, Index};
 use crate::sandbox::status::Status;
 use crate::sandbox::store::text;
 
@@ -19,7 +20,16 @@ enum Condition {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Selector {
     labels: Vec<Condition>,
-    fields: Vec<(String, String, bool)>,
+    fields: Vec<Field>,
+}
+
+/// A field that has to have a value, or must not have it.
+#[derive(Clone, Debug, PartialEq)]
+struct Field {
+    name: String,
+    pointer: String,
+    value: String,
+    equal: bool,
 }
 
 impl Selector {
@@ -41,7 +51,8 @@ impl Selector {
             if !is_served(resource, name) {
                 return Err(Status::bad_request(unknown(resource, name)));
             }
-            selector.fields.push((name.to_owned(), value.to_owned(), equal));
+            let pointer = format!("/{}", name.replace('.', "/"));
+            selector.fields.push(Field { name: name.to_owned(), pointer, value: value.to_owned(), equal });
         }
         Ok(selector)
     }
@@ -52,7 +63,17 @@ impl Selector {
 
     /// The one name that is asked for, if only that.
     pub fn name(&self) -> Option<&str> {
-        self.fields.iter().find(|(name, _, equal)| name == "metadata.name" && *equal).map(|(_, value, _)| value.as_str())
+        self.value_of("metadata.name")
+    }
+
+    /// Where everything that is selected can be looked up.
+    pub fn index(&self) -> Option<(&'static Index, &str)> {
+        let about = self.value_of("involvedObject.uid").or_else(|| self.value_of("involvedObject.name"));
+        about.map(|word| (&EVENTS_ABOUT, word))
+    }
+
+    fn value_of(&self, name: &str) -> Option<&str> {
+        self.fields.iter().find(|field| field.name == name && field.equal).map(|field| field.value.as_str())
     }
 
     pub fn matches(&self, object: &Value) -> bool {
@@ -63,8 +84,7 @@ impl Selector {
             Condition::Exists(name) => label(name).is_some(),
             Condition::Missing(name) => label(name).is_none(),
         });
-        let field = |name: &str| text(object, &format!("/{}", name.replace('.', "/"))).to_owned();
-        labels && self.fields.iter().all(|(name, value, equal)| (field(name) == *value) == *equal)
+        labels && self.fields.iter().all(|field| (text(object, &field.pointer) == field.value) == field.equal)
     }
 }
 
