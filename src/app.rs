@@ -1,5 +1,7 @@
 //! The application: a function of a command line, streams, a connector, a clock and chance. Everything it does can be had in a test.
 
+use futures::future::LocalBoxFuture;
+
 use crate::exit::Code;
 use crate::model::failure::Failure;
 use crate::output::error;
@@ -20,14 +22,18 @@ pub fn read(prefix: &str, args: impl IntoIterator<Item = std::ffi::OsString>, io
 }
 
 /// Does what the command line says and returns the exit code. A failure is told on standard error.
-pub async fn run(cli: Cli, cx: &mut Context) -> Code {
-    match cli.verb.run(cx).await {
-        Ok(code) => code,
-        Err(failure) => {
-            let command = format!("{} {}", cx.prefix, cli.verb.name());
-            fail(&mut cx.io, &failure, &command)
+///
+/// It is boxed here, so that everything it does is compiled once and not again wherever somebody waits for it.
+pub fn run(cli: Cli, cx: &mut Context) -> LocalBoxFuture<'_, Code> {
+    Box::pin(async move {
+        match cli.verb.run(cx).await {
+            Ok(code) => code,
+            Err(failure) => {
+                let command = format!("{} {}", cx.prefix, cli.verb.name());
+                fail(&mut cx.io, &failure, &command)
+            }
         }
-    }
+    })
 }
 
 /// Tells a failure and gives its exit code. `command` is what was typed up to the verb.

@@ -29,6 +29,12 @@ struct End {
     at: u64,
 }
 
+/// What comes first of all, whatever version wrote it.
+#[derive(Deserialize)]
+struct Head {
+    header: serde_json::Value,
+}
+
 #[derive(Serialize, Deserialize)]
 struct First {
     header: Header,
@@ -131,10 +137,10 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<(Opened, u64), Failure> {
     let mut lines = bytes[..whole].split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
     let first = lines.next().ok_or_else(|| damaged(&what, "it has no header"))?;
     let wrong = |number: usize, error: serde_json::Error| damaged(&what, &format!("line {number}: {error}"));
-    let value: serde_json::Value = serde_json::from_slice(first).map_err(|error| wrong(1, error))?;
+    let Head { header } = serde_json::from_slice(first).map_err(|error| wrong(1, error))?;
     // Whether this version may read it comes before everything else that may be new to it.
-    let header = Header::read(&value["header"].to_string(), &what)?;
-    let First { plan, .. } = serde_json::from_value(value).map_err(|error| wrong(1, error))?;
+    let header = Header::read(&header.to_string(), &what)?;
+    let First { plan, .. } = serde_json::from_slice(first).map_err(|error| wrong(1, error))?;
     let mut journal: BTreeMap<String, Vec<Entry>> = header.groups().map(|group| (group.to_owned(), Vec::new())).collect();
     for (number, line) in lines.enumerate() {
         let line: Line = serde_json::from_slice(line).map_err(|error| wrong(number + 2, error))?;

@@ -73,7 +73,7 @@ impl Identities {
         let private = PrivateKeyDer::try_from(key.serialize_der()).map_err(IdentityError::Key)?;
         let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
         let mut tls = builder.with_client_cert_verifier(verifier).with_single_cert(vec![own.der().clone()], private)?;
-        tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        tls.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(Self { authority: authority.pem(), people, tls: Arc::new(tls) })
     }
 

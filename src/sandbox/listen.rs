@@ -8,8 +8,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{Method, Request, Response};
 use http_body_util::{BodyExt, Full};
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::conn::auto::Builder;
+use hyper::server::conn::http1;
+use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
@@ -96,7 +96,7 @@ async fn connection(stream: TcpStream, acceptor: TlsAcceptor, identities: Arc<Id
         }
     });
     // What ends a connection is told to the one who opened it; there is nobody else to tell.
-    drop(Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), TowerToHyperService::new(service)).await);
+    drop(http1::Builder::new().serve_connection(TokioIo::new(stream), TowerToHyperService::new(service)).await);
 }
 
 /// Whoever shows no certificate.

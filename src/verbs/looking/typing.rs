@@ -74,7 +74,7 @@ pub async fn run(cluster: Cluster, log: Log, user: User, line: &str) -> Said {
                 prefix: "kubectl vmmove".to_owned(),
                 program: String::new(),
             };
-            Box::pin(app::run(cli, &mut cx)).await
+            app::run(cli, &mut cx).await
         }
     };
     Said { stdout: stdout.text(), stderr: stderr.text(), code: code.0, log }

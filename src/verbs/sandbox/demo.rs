@@ -118,6 +118,6 @@ async fn types(cx: &mut Context, sandbox: &Sandbox, scene: &Scene, line: &str) -
     tokio::select! {
         biased;
         _ = crashes.changed() => None,
-        code = Box::pin(app::run(cli, cx)) => Some(code),
+        code = app::run(cli, cx) => Some(code),
     }
 }

@@ -95,7 +95,7 @@ impl Inside {
                 let (connection, connector) = (cli.connection.clone(), self.connector());
                 let (clock, rng, prefix) = (self.clock.clone(), self.rng.clone(), prefix.to_owned());
                 let mut cx = Context { connection, connector, io, clock, rng, prefix, program: String::new() };
-                Box::pin(app::run(cli, &mut cx)).await
+                app::run(cli, &mut cx).await
             }
         };
         Said { code, stdout: stdout.text(), stderr: stderr.text() }
