@@ -167,8 +167,8 @@ impl<'a, H: Hands, L: Ledger> Engine<'a, H, L> {
         }
         let states = self.states.borrow();
         let done = |id: &StepId| states.is_done(id) || flight.done.contains(id);
-        let ready = next::ready(self.graph, &self.settings.only, done);
-        ready.filter(|node| node.group == flight.group && !flight.begun.contains(&node.id)).collect()
+        let ready = next::ready(self.graph, self.graph.group(flight.group), &self.settings.only, done);
+        ready.filter(|node| !flight.begun.contains(&node.id)).collect()
     }
 
     /// Writes down what is done and what comes next, then lets it run. What is in flight goes on meanwhile.

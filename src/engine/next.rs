@@ -134,13 +134,18 @@ pub fn what_next(graph: &Graph, states: &States, only: &PhaseSet) -> Next {
     if !back.is_empty() {
         return Next::Unwind(back);
     }
-    let ready: Vec<StepId> = ready(graph, only, |id| states.is_done(id)).map(|node| node.id.clone()).collect();
+    let ready: Vec<StepId> = ready(graph, graph.nodes().iter(), only, |id| states.is_done(id)).map(|node| node.id.clone()).collect();
     if ready.is_empty() { Next::Finished } else { Next::Run(ready) }
 }
 
-/// The nodes that are not done, whose needs are, and before which nothing else of this run comes.
-pub fn ready<'a>(graph: &'a Graph, only: &PhaseSet, done: impl Fn(&StepId) -> bool) -> impl Iterator<Item = &'a Node> {
-    graph.nodes.iter().filter(move |node| {
+/// Those among the nodes that are not done, whose needs are, and before which nothing else of this run comes.
+pub fn ready<'a>(
+    graph: &'a Graph,
+    among: impl Iterator<Item = &'a Node>,
+    only: &PhaseSet,
+    done: impl Fn(&StepId) -> bool,
+) -> impl Iterator<Item = &'a Node> {
+    among.filter(move |node| {
         let first = |id: &StepId| done(id) || !is_within(graph, only, id);
         only.contains(&node.phase) && !done(&node.id) && node.needs.iter().all(&done) && node.after.iter().all(first)
     })
@@ -149,7 +154,7 @@ pub fn ready<'a>(graph: &'a Graph, only: &PhaseSet, done: impl Fn(&StepId) -> bo
 /// The nodes that can still get done in this run, when the groups in `ended` deliver nothing more.
 pub fn within_reach<'a>(graph: &'a Graph, states: &States, only: &PhaseSet, ended: &BTreeSet<String>) -> BTreeSet<&'a StepId> {
     let mut reach = BTreeSet::new();
-    for node in &graph.nodes {
+    for node in graph.nodes() {
         let comes = |id: &StepId| states.is_done(id) || reach.contains(id);
         let first = |id: &StepId| comes(id) || !is_within(graph, only, id);
         if only.contains(&node.phase) && !ended.contains(&node.group) && node.needs.iter().all(comes) && node.after.iter().all(first) {
@@ -165,12 +170,12 @@ fn is_within(graph: &Graph, only: &PhaseSet, id: &StepId) -> bool {
 
 /// The begun nodes that pass the filter, in the order in which they go back. Nodes that leave nothing are kept, so that the journal tells their story.
 pub fn unwind_order(graph: &Graph, states: &States, of: impl Fn(&Node) -> bool) -> Vec<StepId> {
-    graph.nodes.iter().rev().filter(|node| of(node) && states.is_begun(&node.id)).map(|node| node.id.clone()).collect()
+    graph.nodes().iter().rev().filter(|node| of(node) && states.is_begun(&node.id)).map(|node| node.id.clone()).collect()
 }
 
 /// The begun node that forbids going back, if there is one, with its reason.
 pub fn point_of_no_return<'a>(graph: &'a Graph, states: &States) -> Option<(&'a Node, &'static str)> {
-    graph.nodes.iter().find_map(|node| match node.undo {
+    graph.nodes().iter().find_map(|node| match node.undo {
         UndoPolicy::NoReturn(why) if states.is_begun(&node.id) => Some((node, why)),
         _ => None,
     })
@@ -179,11 +184,11 @@ pub fn point_of_no_return<'a>(graph: &'a Graph, states: &States) -> Option<(&'a 
 /// Nodes outside `only` that nodes inside need, directly or not, and that are not done: the phase cannot run yet.
 pub fn missing<'a>(graph: &'a Graph, states: &States, only: &PhaseSet, group: &str) -> Vec<&'a Node> {
     let mut wanted: BTreeSet<&StepId> = BTreeSet::new();
-    for node in graph.nodes.iter().rev() {
+    for node in graph.nodes().iter().rev() {
         let inside = only.contains(&node.phase) && (group.is_empty() || node.group == group);
         if (inside || wanted.contains(&node.id)) && !states.is_done(&node.id) {
             wanted.extend(&node.needs);
         }
     }
-    graph.nodes.iter().filter(|node| wanted.contains(&node.id) && !only.contains(&node.phase) && !states.is_done(&node.id)).collect()
+    graph.nodes().iter().filter(|node| wanted.contains(&node.id) && !only.contains(&node.phase) && !states.is_done(&node.id)).collect()
 }

@@ -202,7 +202,7 @@ impl<'a, H: Hands, L: Ledger> Engine<'a, H, L> {
 
     fn only_shared_left(&self) -> bool {
         let states = self.states.borrow();
-        self.graph.nodes.iter().all(|node| node.group.is_empty() || !states.is_begun(&node.id))
+        self.graph.nodes().iter().all(|node| node.group.is_empty() || !states.is_begun(&node.id))
     }
 
     fn groups(&self) -> Vec<&'a str> {
@@ -231,8 +231,8 @@ impl<'a, H: Hands, L: Ledger> Engine<'a, H, L> {
         self.states.borrow().get(id).cloned()
     }
 
-    pub(super) fn nodes_of(&self, group: &str) -> impl Iterator<Item = &'a Node> {
-        self.graph.nodes.iter().filter(move |node| node.group == group)
+    pub(super) fn nodes_of(&self, group: &str) -> impl Iterator<Item = &'a Node> + use<'a, H, L> {
+        self.graph.group(group)
     }
 
     /// Whether the group may have been started in the target: making it again or putting it back then is for a person to say.
@@ -256,7 +256,7 @@ impl<H: Hands, L: Ledger> Engine<'_, H, L> {
 }
 
 fn awaited(graph: &Graph) -> BTreeSet<&StepId> {
-    let groups: BTreeMap<&StepId, &str> = graph.nodes.iter().map(|node| (&node.id, node.group.as_str())).collect();
+    let groups: BTreeMap<&StepId, &str> = graph.nodes().iter().map(|node| (&node.id, node.group.as_str())).collect();
     let of_others = |node: &Node, id: &StepId| groups.get(id).is_some_and(|group| *group != node.group);
-    graph.nodes.iter().flat_map(|node| node.needs.iter().chain(&node.after).filter(|id| of_others(node, id))).collect()
+    graph.nodes().iter().flat_map(|node| node.needs.iter().chain(&node.after).filter(|id| of_others(node, id))).collect()
 }

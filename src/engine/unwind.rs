@@ -129,7 +129,7 @@ impl<H: Hands, L: Ledger> Engine<'_, H, L> {
         if self.has_started(group) {
             return Err(self.block(first, drift(first, why, true)).await);
         }
-        let later: Vec<&StepId> = self.graph.nodes.iter().skip_while(|node| node.id != first.id).skip(1).map(|node| &node.id).collect();
+        let later: Vec<&StepId> = self.graph.nodes().iter().skip_while(|node| node.id != first.id).skip(1).map(|node| &node.id).collect();
         let order = next::unwind_order(self.graph, &self.states.borrow(), |node| node.group == group && later.contains(&&node.id));
         self.unwind(group, &order, Vec::new()).await?;
         let Some(state) = self.state(&first.id) else { return Ok(()) };

@@ -1,5 +1,6 @@
 //! A move as a graph of nodes: what the engine sees of it.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -100,22 +101,39 @@ pub struct Node {
 /// Nodes in an order in which each comes after what it needs.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Graph {
-    pub nodes: Vec<Node>,
+    nodes: Vec<Node>,
+    /// Where the nodes stand: a move of hundreds of machines is asked for one of them all the time.
+    places: HashMap<StepId, usize>,
+    groups: HashMap<String, Vec<usize>>,
 }
 
 impl Graph {
+    pub fn of(nodes: Vec<Node>) -> Self {
+        let places = (0..).zip(&nodes).map(|(place, node)| (node.id.clone(), place)).collect();
+        let mut groups = HashMap::<String, Vec<usize>>::new();
+        for (place, node) in (0..).zip(&nodes) {
+            groups.entry(node.group.clone()).or_default().push(place);
+        }
+        Self { nodes, places, groups }
+    }
+
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
     pub fn node(&self, id: &StepId) -> Option<&Node> {
-        self.nodes.iter().find(|node| node.id == *id)
+        self.nodes.get(*self.places.get(id)?)
+    }
+
+    /// The nodes of a group, in order.
+    pub fn group(&self, name: &str) -> impl DoubleEndedIterator<Item = &Node> + use<'_> {
+        self.groups.get(name).into_iter().flatten().filter_map(|place| self.nodes.get(*place))
     }
 
     /// The groups, in order of first appearance.
     pub fn groups(&self) -> Vec<&str> {
-        let mut groups: Vec<&str> = Vec::new();
-        for node in &self.nodes {
-            if !groups.contains(&node.group.as_str()) {
-                groups.push(&node.group);
-            }
-        }
-        groups
+        let mut groups: Vec<(usize, &str)> = self.groups.iter().map(|(name, places)| (places[0], name.as_str())).collect();
+        groups.sort_unstable();
+        groups.into_iter().map(|(_, name)| name).collect()
     }
 }

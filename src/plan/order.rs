@@ -31,7 +31,7 @@ pub fn graph(plan: &PlanSpec) -> Graph {
         group: step.machine().to_owned(),
         title: step.title(plan),
     };
-    Graph { nodes: placed(plan).into_iter().map(node).collect() }
+    Graph::of(placed(plan).into_iter().map(node).collect())
 }
 
 fn placed(plan: &PlanSpec) -> Vec<Placed> {
@@ -137,12 +137,12 @@ mod tests {
     fn each_node_comes_after_what_it_needs() {
         let plan = crate::plan::fixtures::plan();
         let graph = graph(&plan);
-        for (index, node) in graph.nodes.iter().enumerate() {
+        for (index, node) in graph.nodes().iter().enumerate() {
             for need in node.needs.iter().chain(&node.after) {
-                assert!(graph.nodes[..index].iter().any(|earlier| earlier.id == *need), "{} needs {need}", node.id);
+                assert!(graph.nodes()[..index].iter().any(|earlier| earlier.id == *need), "{} needs {need}", node.id);
             }
         }
-        let ids: Vec<&str> = graph.nodes.iter().filter(|node| node.phase < Phase::Cleanup).map(|node| node.id.0.as_str()).collect();
+        let ids: Vec<&str> = graph.nodes().iter().filter(|node| node.phase < Phase::Cleanup).map(|node| node.id.0.as_str()).collect();
         assert_eq!(
             ids,
             [

@@ -83,7 +83,7 @@ fn finished(graph: &Graph, states: &States, name: &str, cleanup: &str) -> String
     if states.begun().next().is_none() {
         return format!("move {name} has been taken back; there is nothing to go on with\n");
     }
-    let cleaned = graph.nodes.iter().all(|node| states.is_done(&node.id) || node.phase != Phase::Cleanup);
+    let cleaned = graph.nodes().iter().all(|node| states.is_done(&node.id) || node.phase != Phase::Cleanup);
     if cleaned {
         return format!("move {name} is finished and cleaned up; there is nothing to go on with\n");
     }

@@ -103,7 +103,7 @@ impl<'a> Trip<'a> {
     /// # Errors
     /// The cleanup of one of them has begun.
     fn new(plan: &'a Plan, graph: &Graph, states: &States, chosen: Vec<String>) -> Result<Self, Failure> {
-        let of = Graph { nodes: graph.nodes.iter().filter(|node| chosen.contains(&node.group)).cloned().collect() };
+        let of = Graph::of(graph.nodes().iter().filter(|node| chosen.contains(&node.group)).cloned().collect());
         if let Some((node, why)) = point_of_no_return(&of, states) {
             let message = format!("virtual machine {} cannot be brought back: {why}", node.group);
             let failure = Failure::error(message).hint("nothing was done; the machine in the target is not touched");

@@ -40,7 +40,7 @@ async fn a_passing_failure_of_undoing_is_tried_again() {
     let graph = graphs::two();
     let mut story = Story::of(&graph);
     story.forward().await;
-    for node in &graph.nodes {
+    for node in graph.nodes() {
         story.world.script(&node.id.0, |script| script.undo = [StepError::transient("timeout")].into());
     }
     let summary = story.back().await;

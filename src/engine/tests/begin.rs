@@ -34,7 +34,7 @@ async fn done_and_the_next_intent_are_one_write() {
     story.settings.only = up_to(Phase::Cleanup);
     story.forward().await;
     story.assert_arrived();
-    assert_eq!(graph.nodes.len(), 8);
+    assert_eq!(graph.nodes().len(), 8);
     assert_eq!(story.ledger.appends(), 9);
     assert_eq!(story.ledger.words()[..3], ["started db/fence", "done db/fence", "started db/stop"]);
 }

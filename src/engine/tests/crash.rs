@@ -15,7 +15,7 @@ async fn calls(graph: &Graph, forward: bool) -> usize {
 }
 
 fn slow(story: &Story) {
-    for (index, node) in story.graph.nodes.iter().enumerate() {
+    for (index, node) in story.graph.nodes().iter().enumerate() {
         story.world.script(&node.id.0, |script| (script.waits, script.undo_waits) = (index % 3, index % 2));
     }
 }
@@ -64,7 +64,7 @@ async fn a_way_back_cut_short_is_finished_by_whoever_comes_next() {
                 let on_their_way: Vec<&str> = graph.groups();
                 let on_their_way: Vec<&str> = on_their_way.into_iter().filter(|group| story.ledger.states().is_going_back(group)).collect();
                 if forward {
-                    let left = |group: &&str| graph.nodes.iter().any(|node| node.group == **group && story.ledger.states().is_begun(&node.id));
+                    let left = |group: &&str| graph.nodes().iter().any(|node| node.group == **group && story.ledger.states().is_begun(&node.id));
                     let left: Vec<&str> = on_their_way.into_iter().filter(left).collect();
                     let performed = story.world.log().len();
                     let summary = story.forward().await;

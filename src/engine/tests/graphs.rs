@@ -41,14 +41,14 @@ fn machine(name: &str, disks: &[&str], shared: &[&str], nodes: &mut Vec<Node>) {
 pub(super) fn one() -> Graph {
     let mut nodes = Vec::new();
     machine("db", &["root"], &[], &mut nodes);
-    Graph { nodes }
+    Graph::of(nodes)
 }
 
 /// One machine with three disks side by side.
 pub(super) fn disks() -> Graph {
     let mut nodes = Vec::new();
     machine("db", &["root", "data", "log"], &[], &mut nodes);
-    Graph { nodes }
+    Graph::of(nodes)
 }
 
 /// Two machines that share a copy, in a namespace to be made.
@@ -57,7 +57,7 @@ pub(super) fn two() -> Graph {
         vec![node("namespace", Phase::Copy, &[]), node("config", Phase::Copy, &["namespace"]), node("secret", Phase::Copy, &["namespace"])];
     machine("db", &["root", "data"], &["config", "secret"], &mut nodes);
     machine("web", &["root"], &["config"], &mut nodes);
-    Graph { nodes }
+    Graph::of(nodes)
 }
 
 /// So many machines of one disk each.
@@ -66,7 +66,7 @@ pub(super) fn many(count: usize) -> Graph {
     for number in 0..count {
         machine(&format!("vm{number}"), &["root"], &[], &mut nodes);
     }
-    Graph { nodes }
+    Graph::of(nodes)
 }
 
 /// Two machines, the first of which waits for a step of the second.
@@ -77,7 +77,7 @@ pub(super) fn crossed() -> Graph {
         node("a/second", Phase::Recreate, &["a/first", "b/first"]),
         node("b/second", Phase::Recreate, &["a/second"]),
     ];
-    Graph { nodes }
+    Graph::of(nodes)
 }
 
 /// Each machine waits for a step of the other that will not come within the phases that follow `Stop`.
@@ -90,7 +90,7 @@ pub(super) fn knotted() -> Graph {
         node("a/two", Phase::Copy, &["b/one"]),
         node("b/two", Phase::Copy, &["a/one"]),
     ];
-    Graph { nodes }
+    Graph::of(nodes)
 }
 
 /// Those that have needs, shared things, disks side by side: every shape misfortune is tried on.

@@ -10,7 +10,7 @@ async fn no_more_machines_are_in_flight_than_asked_for() {
         let graph = graphs::many(8);
         let mut story = Story::of(&graph);
         story.settings.parallel = parallel;
-        for node in &graph.nodes {
+        for node in graph.nodes() {
             story.world.script(&node.id.0, |script| script.waits = 2);
         }
         story.forward().await;

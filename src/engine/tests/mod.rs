@@ -114,7 +114,7 @@ impl<'g> Story<'g> {
 
     fn assert_arrived(&self) {
         let states = self.ledger.states();
-        for node in self.graph.nodes.iter().filter(|node| self.settings.only.contains(&node.phase)) {
+        for node in self.graph.nodes().iter().filter(|node| self.settings.only.contains(&node.phase)) {
             assert!(states.is_done(&node.id), "{} is not done: {:#?}", node.id, self.ledger.words());
             assert!(self.world.has(&node.id), "{} has no effect", node.id);
         }

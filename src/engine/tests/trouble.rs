@@ -12,7 +12,7 @@ fn blocked() -> StepError {
 
 /// Every step of a graph that is carried out up to verify.
 fn steps(graph: &Graph) -> Vec<String> {
-    graph.nodes.iter().filter(|node| node.phase < Phase::Cleanup).map(|node| node.id.0.clone()).collect()
+    graph.nodes().iter().filter(|node| node.phase < Phase::Cleanup).map(|node| node.id.0.clone()).collect()
 }
 
 fn group_of(step: &str) -> &str {
@@ -177,7 +177,7 @@ async fn once_the_lock_is_lost_nothing_is_touched_or_written() {
     for graph in graphs::all() {
         for step in steps(&graph) {
             let mut story = Story::of(&graph).on_failure(OnFailure::Undo);
-            for node in &graph.nodes {
+            for node in graph.nodes() {
                 story.world.script(&node.id.0, |script| (script.takes, script.waits) = (Duration::from_millis(300), 1));
             }
             story.world.script(&step, |script| script.perform = [StepError::Lost("held by ann".into())].into());

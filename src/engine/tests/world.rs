@@ -232,7 +232,7 @@ impl Hands for World<'_> {
         self.note("undo", step);
         assert!(matches!(self.ledger.states().get(step), Some(next::State::Undoing { .. })), "{step} is undone without intent");
         assert_eq!(before, &json!({"before": step.0}));
-        for later in self.graph.nodes.iter().filter(|node| node.needs.contains(step) && node.undo == UndoPolicy::Automatic) {
+        for later in self.graph.nodes().iter().filter(|node| node.needs.contains(step) && node.undo == UndoPolicy::Automatic) {
             assert!(!self.has(&later.id), "{step} is undone under {}", later.id);
         }
         self.failing(step, |script| &mut script.undo)?;

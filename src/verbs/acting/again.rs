@@ -24,7 +24,7 @@ pub async fn verified(cx: &mut Context, found: &Found, graph: &Graph, states: &S
         hand.remember(id, state.output());
     }
     let mut wrong = 0;
-    for node in graph.nodes.iter().filter(|node| node.phase == Phase::Verify && machines.contains(&node.group)) {
+    for node in graph.nodes().iter().filter(|node| node.phase == Phase::Verify && machines.contains(&node.group)) {
         match hand.probe(&node.id).await {
             Ok(Probe::Ours(output)) => {
                 let remark = output.get("remark").and_then(serde_json::Value::as_str);

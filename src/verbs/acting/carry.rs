@@ -225,7 +225,7 @@ impl Run<'_> {
 
 fn settings(plan: &PlanSpec, pass: &Pass) -> Settings {
     let graph = order::graph(plan);
-    let lanes = graph.nodes.into_iter().map(|node| node.lane).filter(|lane| !lane.0.is_empty());
+    let lanes = graph.nodes().iter().map(|node| node.lane.clone()).filter(|lane| !lane.0.is_empty());
     Settings {
         only: pass.only.clone(),
         groups: pass.groups.clone(),

@@ -56,7 +56,7 @@ fn told(ending: &Ending) -> Summary {
     let shared = |end: &GroupEnd| end.group.is_empty() && end.outcome != Outcome::Done;
     if summary.groups.iter().any(shared) {
         let asked = |phase| ending.task.passes.iter().any(|pass| pass.only.contains(&phase));
-        let has_own = |group: &str| ending.graph.nodes.iter().any(|node| node.group == group && asked(node.phase));
+        let has_own = |group: &str| ending.graph.nodes().iter().any(|node| node.group == group && asked(node.phase));
         for end in &mut summary.groups {
             if end.outcome == Outcome::Done && !has_own(&end.group) {
                 end.outcome = Outcome::Skipped;
@@ -79,5 +79,5 @@ pub fn keeps_disks(plan: &PlanSpec) -> bool {
 }
 
 fn has_started(ending: &Ending) -> bool {
-    ending.graph.nodes.iter().any(|node| node.phase == Phase::Start && ending.states.is_begun(&node.id))
+    ending.graph.nodes().iter().any(|node| node.phase == Phase::Start && ending.states.is_begun(&node.id))
 }

@@ -72,12 +72,12 @@ pub fn consented(entries: &[Entry], to: &str) -> bool {
 
 /// Whether a machine has steps of these phases that are not done.
 pub fn is_open(graph: &Graph, states: &States, group: &str, only: &PhaseSet) -> bool {
-    graph.nodes.iter().any(|node| node.group == group && only.contains(&node.phase) && !states.is_done(&node.id))
+    graph.group(group).any(|node| only.contains(&node.phase) && !states.is_done(&node.id))
 }
 
 /// Whether a step of a machine was begun and has not been undone; of one phase, if one is named.
 pub fn has_begun(graph: &Graph, states: &States, group: &str, phase: Option<Phase>) -> bool {
-    graph.nodes.iter().any(|node| node.group == group && phase.is_none_or(|phase| node.phase == phase) && states.is_begun(&node.id))
+    graph.group(group).any(|node| phase.is_none_or(|phase| node.phase == phase) && states.is_begun(&node.id))
 }
 
 /// What `resume` does for these machines: back what goes back, forward the rest; cleanup only where it was agreed to.

@@ -37,7 +37,7 @@ pub fn lines(graph: &Graph, states: &States, passes: &[Pass], dry: DryRun, tried
         };
         match pass.way {
             Way::Forward => {
-                let nodes = graph.nodes.iter().filter(|node| taken(node) && pass.only.contains(&node.phase) && !states.is_done(&node.id));
+                let nodes = graph.nodes().iter().filter(|node| taken(node) && pass.only.contains(&node.phase) && !states.is_done(&node.id));
                 nodes.for_each(|node| line(node, &node.title.done));
             }
             Way::Back => {

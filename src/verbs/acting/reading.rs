@@ -75,7 +75,7 @@ pub fn machines(plan: &PlanSpec, journal: &Journal, states: &States, alive: bool
     let (graph, steps) = (order::graph(plan), order::steps(plan));
     let read = plan.machines.iter().map(|machine| Reading {
         machine,
-        nodes: graph.nodes.iter().filter(|node| node.group == machine.name).collect(),
+        nodes: graph.group(&machine.name).collect(),
         steps: &steps,
         entries: journal.get(&machine.name).map_or(&[], Vec::as_slice),
         states,
