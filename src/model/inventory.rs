@@ -1,11 +1,13 @@
 //! Everything one look saw, as plain values. What could not be seen is a fact too.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use super::kind::Kind;
 use super::manifest::Manifest;
 use super::names::{End, ObjectRef};
+use super::relation::{Relation, Relations};
 
 /// What listing one kind gave.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,13 +21,59 @@ pub enum Look {
 }
 
 /// The objects of several kinds. Secrets and ConfigMaps carry metadata only.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Objects(pub BTreeMap<Kind, Look>);
+#[derive(Default)]
+pub struct Objects {
+    looks: BTreeMap<Kind, Look>,
+    relations: Relations,
+}
+
+impl Clone for Objects {
+    fn clone(&self) -> Self {
+        Self::of(self.looks.clone())
+    }
+}
+
+impl PartialEq for Objects {
+    fn eq(&self, other: &Self) -> bool {
+        self.looks == other.looks
+    }
+}
+
+impl fmt::Debug for Objects {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.looks.fmt(f)
+    }
+}
 
 impl Objects {
+    pub fn of(looks: BTreeMap<Kind, Look>) -> Self {
+        Self { looks, relations: Relations::default() }
+    }
+
+    /// What listing a kind gave, if it was asked.
+    pub fn look(&self, kind: Kind) -> Option<&Look> {
+        self.looks.get(&kind)
+    }
+
+    pub fn looks(&self) -> impl Iterator<Item = (Kind, &Look)> {
+        self.looks.iter().map(|(kind, look)| (*kind, look))
+    }
+
+    /// Says what listing a kind gave.
+    pub fn put(&mut self, kind: Kind, look: Look) {
+        self.looks.insert(kind, look);
+        self.relations = Relations::default();
+    }
+
+    /// The objects that name a thing, by name.
+    pub fn naming<'o>(&'o self, relation: &'static Relation, thing: &str) -> impl Iterator<Item = &'o Manifest> + use<'o> {
+        let names = self.relations.naming(relation, self.all(relation.kind), thing);
+        names.into_iter().filter_map(|name| self.get(relation.kind, &name))
+    }
+
     /// The object of this name, if it was seen.
     pub fn get(&self, kind: Kind, name: &str) -> Option<&Manifest> {
-        match self.0.get(&kind) {
+        match self.looks.get(&kind) {
             Some(Look::Listed(objects)) => objects.get(name),
             _ => None,
         }
@@ -33,7 +81,7 @@ impl Objects {
 
     /// All objects of a kind that were seen, by name.
     pub fn all(&self, kind: Kind) -> impl Iterator<Item = &Manifest> {
-        match self.0.get(&kind) {
+        match self.looks.get(&kind) {
             Some(Look::Listed(objects)) => Some(objects.values()),
             _ => None,
         }
@@ -43,7 +91,7 @@ impl Objects {
 
     /// Whether the kind was listed at all: absence of an object then means that there is none.
     pub fn is_listed(&self, kind: Kind) -> bool {
-        matches!(self.0.get(&kind), Some(Look::Listed(_)))
+        matches!(self.looks.get(&kind), Some(Look::Listed(_)))
     }
 }
 

@@ -15,6 +15,18 @@ use super::names::{End, ObjectRef};
 #[serde(transparent)]
 pub struct Manifest(pub Value);
 
+/// The value at a JSON pointer, if there is one and it is not null. The library makes a new text of each part; this is asked so often that
+/// it shows.
+pub(super) fn found_at<'v>(value: &'v Value, pointer: &str) -> Option<&'v Value> {
+    let step = |value: &'v Value, part: &str| match value {
+        Value::Object(fields) => fields.get(part),
+        Value::Array(items) => items.get(part.parse::<usize>().ok()?),
+        _ => None,
+    };
+    let found = if pointer.contains('~') { value.pointer(pointer) } else { pointer.split('/').skip(1).try_fold(value, step) };
+    found.filter(|value| !value.is_null())
+}
+
 impl Manifest {
     /// A new object of a kind, with metadata `name` and (if the kind has one) `namespace`.
     pub fn new(kind: Kind, namespace: &str, name: &str) -> Self {
@@ -29,7 +41,7 @@ impl Manifest {
 
     /// The value at a JSON pointer, if there is one and it is not null.
     pub fn at(&self, pointer: &str) -> Option<&Value> {
-        self.0.pointer(pointer).filter(|value| !value.is_null())
+        found_at(&self.0, pointer)
     }
 
     /// The string at a JSON pointer.

@@ -14,5 +14,6 @@ pub mod manifest;
 pub mod names;
 pub mod patch;
 pub mod quantity;
+pub mod relation;
 pub mod vm;
 pub mod volume;

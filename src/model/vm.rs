@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-use super::manifest::Manifest;
+use super::manifest::{Manifest, found_at};
 use super::volume::{Interface, Network, Volume};
 
 /// A VirtualMachine.
@@ -180,7 +180,7 @@ impl<'a> Vmi<'a> {
 impl<'a> InstanceSpec<'a> {
     /// The value at a JSON pointer below `spec`, if there is one and it is not null.
     pub fn at(self, pointer: &str) -> Option<&'a Value> {
-        self.spec?.pointer(pointer).filter(|value| !value.is_null())
+        found_at(self.spec?, pointer)
     }
 
     /// The string at a JSON pointer below `spec`, unless empty.

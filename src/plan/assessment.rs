@@ -1,5 +1,7 @@
 //! What `assess` says about the machines of a namespace: what they are made of and what would speak against moving them.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::{Deserialize, Serialize};
 
 use super::checks;
@@ -12,7 +14,6 @@ use crate::model::assessment::AssessmentRow;
 use crate::model::finding::{Finding, Severity};
 use crate::model::inventory::Inventory;
 use crate::model::kind::{self, Kind};
-use crate::model::manifest::Manifest;
 use crate::model::names::ObjectRef;
 use crate::model::vm::Vmi;
 use crate::model::volume::NetworkSource;
@@ -105,30 +106,36 @@ pub fn assess(seen: &Inventory, names: &[String]) -> Assessment {
     chosen.sort_unstable();
     chosen.dedup();
     let findings = checks::findings(seen, &MoveRequest { machines: chosen.clone(), ..MoveRequest::default() });
-    let machines = chosen.iter().filter_map(|name| Machine::find(seen, name)).map(|machine| one(machine, &findings)).collect();
+    let mut by_object = BTreeMap::<&ObjectRef, Vec<&Finding>>::new();
+    for finding in &findings {
+        by_object.entry(&finding.object).or_default().push(finding);
+    }
+    let machines = chosen.iter().filter_map(|name| Machine::find(seen, name)).map(|machine| one(machine, &by_object)).collect();
     let metadata = AssessmentMeta { namespace: seen.source.namespace.clone(), cluster: seen.source.cluster.id.clone() };
     Assessment { api_version: API_VERSION.to_owned(), kind: "Assessment".to_owned(), metadata, machines, findings: unclaimed(seen, findings) }
 }
 
 /// What is said of no machine that was assessed.
 fn unclaimed(seen: &Inventory, mut findings: Vec<Finding>) -> Vec<Finding> {
-    findings.retain(|finding| !seen.source.objects.all(kind::VM).any(|vm| concerns(seen, vm, &finding.object)));
+    let machines = seen.source.objects.all(kind::VM).filter_map(|vm| Machine::find(seen, vm.name()));
+    let claimed: BTreeSet<ObjectRef> = machines.flat_map(parts).collect();
+    findings.retain(|finding| !claimed.contains(&finding.object));
     findings
 }
 
-/// Whether an object is this machine or one of its disks.
-fn concerns(seen: &Inventory, vm: &Manifest, object: &ObjectRef) -> bool {
-    let machine = Machine::find(seen, vm.name());
-    *object == seen.source.reference(kind::VM, vm.name()) || machine.is_some_and(|machine| disks_of(machine).any(|disk| disk.reference() == *object))
+/// A machine and its disks, each once.
+fn parts(machine: Machine) -> BTreeSet<ObjectRef> {
+    disks_of(machine).map(|disk| disk.reference()).chain([machine.reference()]).collect()
 }
 
-fn one(machine: Machine, findings: &[Finding]) -> MachineAssessment {
+fn one(machine: Machine, findings: &BTreeMap<&ObjectRef, Vec<&Finding>>) -> MachineAssessment {
     let disks: Vec<DiskAssessment> = disks_of(machine).map(|disk| disk_of(&disk)).collect();
     let dependents: Vec<DependentAssessment> = references(machine.vm, &machine.seen.source)
         .into_iter()
         .map(|found| DependentAssessment { kind: found.kind, name: found.name, why: found.why, exists: found.exists })
         .collect();
-    let findings: Vec<Finding> = findings.iter().filter(|finding| concerns(machine.seen, machine.vm, &finding.object)).cloned().collect();
+    let mut findings: Vec<Finding> = parts(machine).iter().filter_map(|part| findings.get(part)).flatten().map(|found| (*found).clone()).collect();
+    checks::sort(&mut findings);
     let count = |severity| findings.iter().filter(|finding| finding.severity == severity).count();
     let mut classes: Vec<String> = disks.iter().filter_map(|disk| disk.class.clone()).collect();
     classes.sort_unstable();

@@ -14,6 +14,7 @@ use super::rewrite::dependent::made_for_its_namespace;
 use super::rewrite::fence::run_field;
 use super::rewrite::identity::identity;
 use super::rewrite::vm::{Target, rewrite};
+use super::share::{MANY, shared_out};
 use super::strategy::{Candidate, choose};
 use super::{checks, quota};
 use crate::model::disk::Claim;
@@ -47,8 +48,15 @@ pub fn plan(seen: &Inventory, ask: &MoveRequest) -> Planned {
         chosen.sort_by(|a, b| a.name().cmp(b.name()));
         chosen.dedup_by(|a, b| a.name() == b.name());
         spec.dependents = dependents(seen, target, &chosen);
-        for machine in chosen {
-            spec.machines.push(machine_plan(machine, target, ask, &spec.dependents, &mut findings));
+        let revisions = revisions(&spec.dependents);
+        let plans = shared_out(&chosen, chosen.len() >= MANY, |machine| {
+            let mut findings = Vec::new();
+            let revisions = revisions.get(machine.name()).cloned().unwrap_or_default();
+            (machine_plan(*machine, target, ask, revisions, &mut findings), findings)
+        });
+        for (plan, found) in plans {
+            spec.machines.push(plan);
+            findings.extend(found);
         }
         findings.extend(quota::findings(&spec, seen));
     }
@@ -72,15 +80,21 @@ fn end(place: &Place) -> PlanEnd {
     PlanEnd { cluster: place.cluster.id.clone(), namespace: place.namespace.clone() }
 }
 
-fn machine_plan(machine: Machine, target: &Place, ask: &MoveRequest, dependents: &[DependentPlan], findings: &mut Vec<Finding>) -> MachinePlan {
+/// The ControllerRevisions that come along, by the machines that are pinned to them.
+fn revisions(dependents: &[DependentPlan]) -> BTreeMap<String, Vec<String>> {
+    let mut found = BTreeMap::<String, Vec<String>>::new();
+    for revision in dependents.iter().filter(|dependent| dependent.kind == kind::CONTROLLER_REVISION) {
+        for machine in &revision.used_by {
+            found.entry(machine.clone()).or_default().push(revision.name.clone());
+        }
+    }
+    found
+}
+
+fn machine_plan(machine: Machine, target: &Place, ask: &MoveRequest, revisions: Vec<String>, findings: &mut Vec<Finding>) -> MachinePlan {
     let seen = machine.seen;
     let vm = machine.vm;
     let instance = seen.source.objects.get(kind::VMI, machine.name());
-    let revisions: Vec<String> = dependents
-        .iter()
-        .filter(|dependent| dependent.kind == kind::CONTROLLER_REVISION && dependent.used_by.iter().any(|name| name == machine.name()))
-        .map(|dependent| dependent.name.clone())
-        .collect();
     let to = Target {
         name: target_name(ask, machine.name()).to_owned(),
         namespace: target.namespace.clone(),

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::document::{DependentPlan, DiskPlan, MachinePlan, Ownership, PlanSpec};
+use super::relations::LAUNCHERS_OF_MACHINE;
 use super::request::Strategy;
 use crate::model::finding::{Finding, Severity};
 use crate::model::inventory::{Inventory, Place};
@@ -139,18 +140,12 @@ fn launchers(plan: &PlanSpec, seen: &Inventory) -> Demand {
     for machine in plan.machines.iter().filter(|machine| machine.power.start) {
         add(&mut demand, "pods", ONE);
         add(&mut demand, "count/pods", ONE);
-        let launcher = seen.source.objects.all(kind::POD).find(|pod| is_launcher_of(pod, &machine.name));
+        let launcher = seen.source.objects.naming(&LAUNCHERS_OF_MACHINE, &machine.name).next();
         for (key, amount) in launcher.map_or_else(|| guest_memory(seen, &machine.name), compute) {
             add(&mut demand, key, amount);
         }
     }
     demand
-}
-
-/// A pod that KubeVirt made for a machine's instance (`pkg/virt-controller/services/template.go`).
-fn is_launcher_of(pod: &Manifest, machine: &str) -> bool {
-    let owned = pod.owners().any(|owner| owner.kind == "VirtualMachineInstance" && owner.name == machine);
-    owned && pod.label("kubevirt.io") == Some("virt-launcher") && !matches!(pod.text("/status/phase"), Some("Succeeded" | "Failed"))
 }
 
 /// Requests and limits of a pod's containers; a plain `cpu` or `memory` in a quota means the request.

@@ -79,7 +79,7 @@ fn may_change_hands(disk: &Candidate) -> Result<(), String> {
         return Err("you may not patch persistentvolumes".to_owned());
     }
     let Some(volume) = disk.volume else {
-        let why = match disk.seen.source.cluster.objects.0.get(&kind::VOLUME) {
+        let why = match disk.seen.source.cluster.objects.look(kind::VOLUME) {
             Some(Look::Forbidden(_)) | None => "you may not list persistentvolumes",
             _ => "its volume was not found",
         };
@@ -99,7 +99,7 @@ fn clone_rebind(disk: &Candidate) -> Result<String, String> {
     let cluster = &disk.seen.source.cluster.objects;
     let class = disk.claim.class().unwrap_or_default();
     match cluster.get(kind::STORAGE_CLASS, class) {
-        None if matches!(cluster.0.get(&kind::STORAGE_CLASS), Some(Look::Forbidden(_))) => {
+        None if matches!(cluster.look(kind::STORAGE_CLASS), Some(Look::Forbidden(_))) => {
             return Err(format!("you may not list storageclasses, so it is unknown when clones of class {class} bind"));
         }
         None => return Err(format!("class {class} was not found, so it is unknown when its clones bind")),

@@ -53,7 +53,7 @@ async fn objects_and_stack(eyes: &Eyes<'_>, rows: &[Row]) -> Result<(Objects, St
     let observed = |kind: Kind, pointer: &str| objects.all(kind).find_map(|object| object.text(pointer).map(str::to_owned));
     let kubevirt = match observed(kind::KUBEVIRT, "/status/observedKubeVirtVersion") {
         // Who may not read the CR is told by KubeVirt's API server; one that is down must not end the survey.
-        None if matches!(objects.0.get(&kind::KUBEVIRT), Some(Look::Forbidden(_))) => {
+        None if matches!(objects.look(kind::KUBEVIRT), Some(Look::Forbidden(_))) => {
             text(eyes, "/apis/subresources.kubevirt.io/v1/version", "/gitVersion").await.ok().flatten()
         }
         version => version,

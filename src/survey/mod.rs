@@ -87,5 +87,5 @@ async fn parts(eyes: &Eyes<'_>, namespace: &str) -> Result<(Look, Objects, Right
 /// One list per row.
 async fn lists(eyes: &Eyes<'_>, rows: &[Row], namespace: Option<&str>) -> Result<Objects, Failure> {
     let looks = rows.iter().map(async |row| Ok::<_, Failure>((row.kind, eyes.list(row, namespace).await?)));
-    Ok(Objects(try_join_all(looks).await?.into_iter().collect()))
+    Ok(Objects::of(try_join_all(looks).await?.into_iter().collect()))
 }

@@ -87,8 +87,8 @@ async fn a_missing_kind_and_a_forbidden_list_are_facts() {
     });
     let seen = survey(&cluster, None, &Scope { source_namespace: "shop".into(), target_namespace: None }).await.unwrap();
     assert_eq!(seen.target, None);
-    assert_eq!(seen.source.objects.0[&kind::NETWORK_ATTACHMENT], Look::Missing);
-    assert_eq!(seen.source.cluster.objects.0[&kind::VOLUME], Look::Forbidden("not for alice".into()));
+    assert_eq!(seen.source.objects.look(kind::NETWORK_ATTACHMENT), Some(&Look::Missing));
+    assert_eq!(seen.source.cluster.objects.look(kind::VOLUME), Some(&Look::Forbidden("not for alice".into())));
     assert_eq!((seen.source.cluster.id.as_str(), seen.source.cluster.stack.kubevirt.as_deref()), ("", Some("v1.5.1")));
 }
 

@@ -7,12 +7,12 @@ use serde_json::Value;
 use super::{block, warn};
 use crate::model::inventory::Place;
 use crate::model::kind;
-use crate::model::manifest::Manifest;
 use crate::model::vm::{InstanceSpec, Vm};
 use crate::model::volume::NetworkSource;
 use crate::plan::checks::Check;
 use crate::plan::checks::machines::Machine;
 use crate::plan::checks::network::target_network;
+use crate::plan::relations::{MACHINES_OF_MAC, macs};
 use crate::plan::request::MoveRequest;
 
 pub(super) const CHECKS: &[Check] = &[
@@ -160,15 +160,6 @@ fn unknown(machine: &Machine, _: &MoveRequest) -> Vec<String> {
     networks.chain(interfaces).collect()
 }
 
-fn macs(vm: &Manifest) -> impl Iterator<Item = String> {
-    Vm(vm).instance().interfaces().filter_map(|interface| interface.mac.map(normal)).collect::<Vec<_>>().into_iter()
-}
-
-/// A MAC address however it is written.
-fn normal(mac: &str) -> String {
-    mac.to_lowercase().replace('-', ":")
-}
-
 /// Whether a pool watches the machine and will watch its copy.
 fn is_pooled(machine: &Machine) -> bool {
     let target = machine.seen.target.as_ref().and_then(Place::namespace_object);
@@ -180,14 +171,14 @@ fn duplicates(machine: &Machine, _: &MoveRequest) -> Vec<String> {
     if !is_pooled(machine) {
         return Vec::new();
     }
-    let places = std::iter::once(&machine.seen.source).chain(machine.seen.target.as_ref());
-    let others: Vec<&Manifest> = places.flat_map(|place| place.objects.all(kind::VM)).filter(|vm| vm.uid() != machine.vm.uid()).collect();
-    let holder = |mac: &String| others.iter().find(|vm| macs(vm).any(|other| other == *mac));
-    macs(machine.vm).filter_map(|mac| holder(&mac).map(|vm| format!("{mac} ({})", vm.name()))).collect()
+    let places = || std::iter::once(&machine.seen.source).chain(machine.seen.target.as_ref());
+    let holders = |mac: &str| places().flat_map(|place| place.objects.naming(&MACHINES_OF_MAC, mac)).collect::<Vec<_>>();
+    let holder = |mac: &String| holders(mac).into_iter().find(|vm| vm.uid() != machine.vm.uid());
+    macs(machine.vm).into_iter().filter_map(|mac| holder(&mac).map(|vm| format!("{mac} ({})", vm.name()))).collect()
 }
 
 fn pooled(machine: &Machine, _: &MoveRequest) -> Vec<String> {
-    if is_pooled(machine) { macs(machine.vm).collect() } else { Vec::new() }
+    if is_pooled(machine) { macs(machine.vm) } else { Vec::new() }
 }
 
 fn primary(machine: &Machine, _: &MoveRequest) -> Vec<String> {

@@ -9,6 +9,7 @@ use crate::model::manifest::Manifest;
 use crate::model::vm::{InstanceSpec, Matcher, Vm, Vmi};
 use crate::plan::checks::Check;
 use crate::plan::checks::machines::Machine;
+use crate::plan::relations::STATE_OF_MACHINE;
 use crate::plan::request::MoveRequest;
 
 pub(super) const CHECKS: &[Check] = &[
@@ -56,9 +57,6 @@ pub(super) const CHECKS: &[Check] = &[
 
 const KEEP: &str = "keep this machine where it is for now; without its TPM or EFI state a guest may ask for recovery keys or not boot";
 
-/// Label of the claim with a machine's state, since KubeVirt 1.4; before, and still honoured, the name alone told.
-const STATE_LABEL: &str = "persistent-state-for";
-
 fn persistent(machine: &Machine, _: &MoveRequest) -> Vec<String> {
     let asked = Vm(machine.vm).instance();
     let running = machine.vmi.map(|vmi| Vmi(vmi).instance());
@@ -74,9 +72,7 @@ fn persistent(machine: &Machine, _: &MoveRequest) -> Vec<String> {
 }
 
 fn state_claims(machine: &Machine, _: &MoveRequest) -> Vec<String> {
-    let legacy = format!("{STATE_LABEL}-{}", machine.name());
-    let of_this = |claim: &&Manifest| claim.label(STATE_LABEL) == Some(machine.name()) || claim.name() == legacy;
-    machine.beside(kind::CLAIM).filter(of_this).map(|claim| claim.name().to_owned()).collect()
+    machine.naming(&STATE_OF_MACHINE, machine.name()).map(|claim| claim.name().to_owned()).collect()
 }
 
 fn tracking(machine: &Machine, _: &MoveRequest) -> Vec<String> {

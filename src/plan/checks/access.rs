@@ -68,7 +68,7 @@ fn forbidden(code: &str, severity: Severity, rows: &[Row], seen: &Inventory) -> 
     rows.iter()
         .filter_map(|(end, kind, why)| {
             let place = place(seen, *end)?;
-            let Some(Look::Forbidden(words)) = objects(place, *kind).0.get(kind) else { return None };
+            let Some(Look::Forbidden(words)) = objects(place, *kind).look(*kind) else { return None };
             let scope = if kind.namespaced { format!("in namespace {}", place.namespace) } else { "in the cluster".to_owned() };
             let message = format!("you may not list {} {scope}, so it cannot be known {why}: {words}", kind.resource());
             Some(Finding::new(severity, code, place.reference(*kind, "*"), message).hint(format!("ask for 'list' on {} {scope}", kind.resource())))

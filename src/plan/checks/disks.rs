@@ -7,8 +7,7 @@ use crate::model::inventory::Inventory;
 use crate::model::kind;
 use crate::model::manifest::Manifest;
 use crate::model::names::ObjectRef;
-use crate::model::vm::{InstanceSpec, Vm, Vmi};
-use crate::model::volume::VolumeSource;
+use crate::plan::relations::{INSTANCES_OF_CLAIM, MACHINES_OF_CLAIM, PODS_OF_CLAIM};
 use crate::plan::request::MoveRequest;
 
 /// A volume of a chosen machine whose bytes are a claim's.
@@ -56,44 +55,35 @@ pub fn each_disk(seen: &Inventory, ask: &MoveRequest, check: fn(&Disk, &MoveRequ
     disks(seen, ask).filter_map(|disk| check(&disk, ask)).collect()
 }
 
-/// Names of the virtual machines in the source, and of instances without one, that use a claim in any way.
-pub fn machines_using<'a>(seen: &'a Inventory, claim: &str) -> Vec<&'a str> {
-    let objects = &seen.source.objects;
-    let machines = objects.all(kind::VM).filter(|vm| uses(Vm(vm).instance(), claim)).map(Manifest::name);
-    let bare = objects.all(kind::VMI).filter(|vmi| uses(Vmi(vmi).instance(), claim)).map(Manifest::name);
-    let mut names: Vec<&str> = machines.chain(bare).collect();
+/// Names of the virtual machines in the source, and of instances without one, that use the disk's claim in any way.
+pub fn machines_using<'a>(disk: &Disk<'a>) -> Vec<&'a str> {
+    let objects = &disk.machine.seen.source.objects;
+    let mut names: Vec<&str> =
+        [&MACHINES_OF_CLAIM, &INSTANCES_OF_CLAIM].into_iter().flat_map(|users| objects.naming(users, disk.name)).map(Manifest::name).collect();
     names.sort_unstable();
     names.dedup();
     names
 }
 
-fn uses(instance: InstanceSpec, claim: &str) -> bool {
-    instance.volumes().any(|volume| match volume.source {
-        VolumeSource::Ephemeral { claim: base } => base == claim,
-        VolumeSource::MemoryDump { claim: dump } => dump == claim,
-        _ => volume.claim() == Some(claim),
-    })
+/// Names of the pods in the source that have not ended, mount the disk's claim and do not belong to the instance of a chosen machine.
+pub fn pods_using<'a>(disk: &Disk<'a>, ask: &MoveRequest) -> Vec<&'a str> {
+    let seen = disk.machine.seen;
+    let chosen = |name: &str| is_chosen(disk, ask, name);
+    seen.source.objects.naming(&PODS_OF_CLAIM, disk.name).filter(|pod| !has_ended(pod) && !belongs(seen, pod, chosen)).map(Manifest::name).collect()
 }
 
-/// Names of the pods in the source that have not ended, mount a claim and do not belong to the instance of one of these machines.
-pub fn pods_using<'a>(seen: &'a Inventory, claim: &str, machines: &[String]) -> Vec<&'a str> {
-    let pods = seen.source.objects.all(kind::POD);
-    let foreign = pods.filter(|pod| !has_ended(pod) && mounts(pod, claim) && !belongs(seen, pod, machines));
-    foreign.map(Manifest::name).collect()
+/// Whether a machine is moved too. Most often it is the disk's own, which is asked first: there may be thousands.
+pub fn is_chosen(disk: &Disk, ask: &MoveRequest, name: &str) -> bool {
+    disk.machine.name() == name || ask.machines.iter().any(|chosen| chosen == name)
 }
 
 fn has_ended(pod: &Manifest) -> bool {
     matches!(pod.text("/status/phase"), Some("Succeeded" | "Failed"))
 }
 
-fn mounts(pod: &Manifest, claim: &str) -> bool {
-    pod.list("/spec/volumes").iter().any(|volume| volume.pointer("/persistentVolumeClaim/claimName").is_some_and(|name| name == claim))
-}
-
 /// A launcher belongs to its instance; a pod that plugs disks in (`hp-volume-*`) belongs to the launcher.
-fn belongs(seen: &Inventory, pod: &Manifest, machines: &[String]) -> bool {
-    let launcher =
-        |pod: &Manifest| pod.owners().any(|owner| owner.kind == "VirtualMachineInstance" && machines.iter().any(|name| name == owner.name));
+fn belongs(seen: &Inventory, pod: &Manifest, chosen: impl Fn(&str) -> bool) -> bool {
+    let launcher = |pod: &Manifest| pod.owners().any(|owner| owner.kind == "VirtualMachineInstance" && chosen(owner.name));
     let plugs = || pod.owners().filter(|owner| owner.kind == "Pod").filter_map(|owner| seen.source.objects.get(kind::POD, owner.name));
     launcher(pod) || plugs().any(launcher)
 }

@@ -5,6 +5,7 @@ use crate::model::inventory::Inventory;
 use crate::model::kind;
 use crate::model::manifest::Manifest;
 use crate::model::names::ObjectRef;
+use crate::model::relation::Relation;
 use crate::model::vm::{Vm, Vmi};
 use crate::plan::request::MoveRequest;
 
@@ -40,6 +41,11 @@ impl<'a> Machine<'a> {
     /// The instance while a guest is up or may come up.
     pub fn active(&self) -> Option<Vmi<'a>> {
         self.vmi.map(Vmi).filter(|vmi| !vmi.is_final())
+    }
+
+    /// Objects in the source namespace that name a thing.
+    pub fn naming(&self, relation: &'static Relation, thing: &str) -> impl Iterator<Item = &'a Manifest> + use<'a> {
+        self.seen.source.objects.naming(relation, thing)
     }
 
     /// Objects of a kind in the source namespace.

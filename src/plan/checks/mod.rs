@@ -17,6 +17,7 @@ pub mod vms;
 
 use super::carry;
 use super::request::MoveRequest;
+use super::share::{MANY, shared_out};
 use crate::model::finding::Finding;
 use crate::model::inventory::Inventory;
 
@@ -49,7 +50,8 @@ pub fn all() -> impl Iterator<Item = &'static Check> {
 
 /// Runs every check: the worst findings first, then by object and code.
 pub fn findings(seen: &Inventory, ask: &MoveRequest) -> Vec<Finding> {
-    let mut found: Vec<Finding> = all().flat_map(|check| (check.run)(seen, ask)).collect();
+    let checks: Vec<&Check> = all().collect();
+    let mut found = shared_out(&checks, ask.machines.len() >= MANY, |check| (check.run)(seen, ask)).concat();
     sort(&mut found);
     found
 }

@@ -1,6 +1,6 @@
 //! Whether the names that a move needs are free in the target.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Check;
 use super::disks::disks;
@@ -92,7 +92,8 @@ fn invalid(seen: &Inventory, ask: &MoveRequest) -> Vec<Finding> {
 }
 
 fn unknown_rename(seen: &Inventory, ask: &MoveRequest) -> Vec<Finding> {
-    let stray = ask.rename.keys().filter(|old| !ask.machines.contains(old));
+    let chosen: BTreeSet<&String> = ask.machines.iter().collect();
+    let stray = ask.rename.keys().filter(|old| !chosen.contains(old));
     stray
         .map(|old| {
             let finding = Finding::blocking(

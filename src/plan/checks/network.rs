@@ -58,7 +58,7 @@ fn each_network(seen: &Inventory, ask: &MoveRequest, check: fn(&Wanted) -> Optio
 
 fn absent(wanted: &Wanted) -> Option<Finding> {
     let target = wanted.target;
-    let known = match target.objects.0.get(&kind::NETWORK_ATTACHMENT) {
+    let known = match target.objects.look(kind::NETWORK_ATTACHMENT) {
         Some(Look::Listed(objects)) => objects.contains_key(wanted.name),
         Some(Look::Missing) => false,
         Some(Look::Forbidden(_)) | None => return None,
@@ -79,7 +79,7 @@ fn absent(wanted: &Wanted) -> Option<Finding> {
 }
 
 fn unreadable(wanted: &Wanted) -> Option<Finding> {
-    let Some(Look::Forbidden(words)) = wanted.target.objects.0.get(&kind::NETWORK_ATTACHMENT) else { return None };
+    let Some(Look::Forbidden(words)) = wanted.target.objects.look(kind::NETWORK_ATTACHMENT) else { return None };
     Some(
         Finding::blocking(
             "N002",

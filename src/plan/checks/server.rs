@@ -13,7 +13,7 @@ pub const CHECKS: &[Check] = &[
 
 fn lacking(seen: &Inventory, kind: Kind, finding: fn(&Place) -> Finding) -> Vec<Finding> {
     let places = [Some(&seen.source), seen.target.as_ref()].into_iter().flatten();
-    let mut found: Vec<Finding> = places.filter(|place| place.objects.0.get(&kind) == Some(&Look::Missing)).map(finding).collect();
+    let mut found: Vec<Finding> = places.filter(|place| place.objects.look(kind) == Some(&Look::Missing)).map(finding).collect();
     found.dedup_by(|a, b| a.message == b.message);
     found
 }

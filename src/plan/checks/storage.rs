@@ -1,12 +1,13 @@
 //! What speaks against moving a disk in the state it is in.
 
 use super::Check;
-use super::disks::{Disk, each_disk, machines_using, pods_using};
-use crate::model::disk::{Claim, Volume};
+use super::disks::{Disk, each_disk, is_chosen, machines_using, pods_using};
+use crate::model::disk::Volume;
 use crate::model::finding::Finding;
 use crate::model::kind;
 use crate::model::manifest::Manifest;
 use crate::model::names::{ANNOTATION_RECLAIM_POLICY, LABEL_MOVE};
+use crate::plan::relations::{COPIES_OF_CLAIM, EXPORTS_OF_CLAIM, SNAPSHOTS_OF_CLAIM, SOURCES_OF_CLAIM};
 use crate::plan::request::MoveRequest;
 
 pub const CHECKS: &[Check] = &[
@@ -86,8 +87,7 @@ fn deleting(disk: &Disk, _: &MoveRequest) -> Option<Finding> {
 }
 
 fn used_by_others(disk: &Disk, ask: &MoveRequest) -> Option<Finding> {
-    let others: Vec<&str> =
-        machines_using(disk.machine.seen, disk.name).into_iter().filter(|name| !ask.machines.iter().any(|chosen| chosen == name)).collect();
+    let others: Vec<&str> = machines_using(disk).into_iter().filter(|name| !is_chosen(disk, ask, name)).collect();
     (!others.is_empty()).then(|| {
         Finding::blocking("S006", disk.reference(), format!("machines that stay behind use the disk too: {}", others.join(", ")))
             .hint("a disk cannot be in two namespaces: take it out of one side first")
@@ -95,8 +95,7 @@ fn used_by_others(disk: &Disk, ask: &MoveRequest) -> Option<Finding> {
 }
 
 fn shared(disk: &Disk, ask: &MoveRequest) -> Option<Finding> {
-    let chosen: Vec<&str> =
-        machines_using(disk.machine.seen, disk.name).into_iter().filter(|name| ask.machines.iter().any(|chosen| chosen == name)).collect();
+    let chosen: Vec<&str> = machines_using(disk).into_iter().filter(|name| is_chosen(disk, ask, name)).collect();
     (chosen.len() > 1).then(|| {
         Finding::blocking("S007", disk.reference(), format!("several of the chosen machines share the disk: {}", chosen.join(", ")))
             .hint("this version moves no shared disks: take it out of all but one, and put it back in the target")
@@ -104,7 +103,7 @@ fn shared(disk: &Disk, ask: &MoveRequest) -> Option<Finding> {
 }
 
 fn used_by_pods(disk: &Disk, ask: &MoveRequest) -> Option<Finding> {
-    let pods = pods_using(disk.machine.seen, disk.name, &ask.machines);
+    let pods = pods_using(disk, ask);
     (!pods.is_empty()).then(|| {
         Finding::blocking("S008", disk.reference(), format!("pods that do not belong to the guest use the disk: {}", pods.join(", ")))
             .hint("end them, then plan again")
@@ -112,12 +111,7 @@ fn used_by_pods(disk: &Disk, ask: &MoveRequest) -> Option<Finding> {
 }
 
 fn golden(disk: &Disk, _: &MoveRequest) -> Option<Finding> {
-    let namespace = &disk.machine.seen.source.namespace;
-    let points_here = |source: &&Manifest| {
-        let at = source.at("/status/source/pvc").or_else(|| source.at("/spec/source/pvc"));
-        at.is_some_and(|claim| claim["name"] == disk.name && (claim.get("namespace").is_none() || claim["namespace"] == **namespace))
-    };
-    let source = disk.machine.beside(kind::DATA_SOURCE).find(points_here)?;
+    let source = disk.machine.naming(&SOURCES_OF_CLAIM, disk.name).next()?;
     Some(
         Finding::warning(
             "S009",
@@ -134,14 +128,7 @@ fn golden(disk: &Disk, _: &MoveRequest) -> Option<Finding> {
 /// A clone in progress is a claim that waits and names this one; the driver's finalizer says nothing, it stays for ever
 /// (kubernetes-csi/external-provisioner `pkg/controller/clone_controller.go`).
 fn being_cloned(disk: &Disk, _: &MoveRequest) -> Option<Finding> {
-    let from_this = |claim: &&Manifest| {
-        let source = |field: &str| {
-            claim.text(&format!("/spec/{field}/kind")) == Some("PersistentVolumeClaim")
-                && claim.text(&format!("/spec/{field}/name")) == Some(disk.name)
-        };
-        Claim(claim).phase() == "Pending" && (source("dataSource") || source("dataSourceRef"))
-    };
-    let clone = disk.machine.beside(kind::CLAIM).find(from_this)?;
+    let clone = disk.machine.naming(&COPIES_OF_CLAIM, disk.name).next()?;
     Some(
         Finding::blocking("S010", disk.reference(), format!("claim {} is being cloned from it", clone.name()))
             .hint("wait until it is bound or delete it, then plan again"),
@@ -149,12 +136,7 @@ fn being_cloned(disk: &Disk, _: &MoveRequest) -> Option<Finding> {
 }
 
 fn being_exported(disk: &Disk, _: &MoveRequest) -> Option<Finding> {
-    let of_this = |export: &&Manifest| {
-        export.text("/spec/source/kind") == Some("PersistentVolumeClaim")
-            && export.text("/spec/source/name") == Some(disk.name)
-            && !matches!(export.text("/status/phase"), Some("Terminated" | "Skipped"))
-    };
-    let export = disk.machine.beside(kind::VM_EXPORT).find(of_this)?;
+    let export = disk.machine.naming(&EXPORTS_OF_CLAIM, disk.name).next()?;
     let namespace = &disk.machine.seen.source.namespace;
     Some(
         Finding::blocking("S011", disk.reference(), format!("export {} is open and reads the disk", export.name()))
@@ -163,9 +145,7 @@ fn being_exported(disk: &Disk, _: &MoveRequest) -> Option<Finding> {
 }
 
 fn snapshots<'a>(disk: &Disk<'a>, ready: bool) -> Vec<&'a str> {
-    let of_this =
-        disk.machine.beside(kind::VOLUME_SNAPSHOT).filter(|snapshot| snapshot.text("/spec/source/persistentVolumeClaimName") == Some(disk.name));
-    of_this.filter(|snapshot| snapshot.flag("/status/readyToUse") == ready).map(Manifest::name).collect()
+    disk.machine.naming(&SNAPSHOTS_OF_CLAIM, disk.name).filter(|snapshot| snapshot.flag("/status/readyToUse") == ready).map(Manifest::name).collect()
 }
 
 fn being_snapshotted(disk: &Disk, _: &MoveRequest) -> Option<Finding> {

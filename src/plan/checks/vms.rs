@@ -12,6 +12,7 @@ use crate::model::inventory::Inventory;
 use crate::model::kind;
 use crate::model::manifest::Manifest;
 use crate::model::names::{ANNOTATION_FENCE, FENCE_NODE_LABEL};
+use crate::plan::relations::{CLONES_OF_MACHINE, EXPORTS_OF_MACHINE, MIGRATIONS_OF_MACHINE, SNAPSHOTS_OF_MACHINE};
 use crate::plan::request::MoveRequest;
 
 pub const CHECKS: &[Check] = &[
@@ -102,9 +103,7 @@ fn paused(machine: &Machine) -> Option<Finding> {
 }
 
 fn migrating(machine: &Machine) -> Option<Finding> {
-    let migration = machine.beside(kind::VMIM).find(|migration| {
-        migration.text("/spec/vmiName") == Some(machine.name()) && !matches!(migration.text("/status/phase"), Some("Succeeded" | "Failed"))
-    });
+    let migration = machine.naming(&MIGRATIONS_OF_MACHINE, machine.name()).next();
     let active = machine.active().is_some_and(|vmi| vmi.is_migrating() || migration.is_some() || machine.lens().printable_status() == "Migrating");
     active.then(|| {
         let name = migration.map_or_else(String::new, |migration| format!(" ({})", migration.name()));
@@ -124,10 +123,7 @@ fn snapshotting(machine: &Machine) -> Option<Finding> {
 }
 
 fn exporting(machine: &Machine) -> Option<Finding> {
-    let export = machine.beside(kind::VM_EXPORT).find(|export| {
-        let of_this = export.text("/spec/source/kind") == Some("VirtualMachine") && export.text("/spec/source/name") == Some(machine.name());
-        of_this && !matches!(export.text("/status/phase"), Some("Terminated" | "Skipped"))
-    })?;
+    let export = machine.naming(&EXPORTS_OF_MACHINE, machine.name()).next()?;
     Some(Finding::blocking("V007", machine.reference(), format!("export {} is open and reads its disks", export.name())).hint(format!(
         "remove it when it is no longer needed: kubectl delete virtualmachineexport {} -n {}",
         export.name(),
@@ -136,13 +132,7 @@ fn exporting(machine: &Machine) -> Option<Finding> {
 }
 
 fn cloning(machine: &Machine) -> Option<Finding> {
-    let clone = machine.beside(kind::VM_CLONE).find(|clone| {
-        let is = |side: &str| {
-            clone.text(&format!("/spec/{side}/kind")).unwrap_or("VirtualMachine") == "VirtualMachine"
-                && clone.text(&format!("/spec/{side}/name")) == Some(machine.name())
-        };
-        (is("source") || is("target")) && !matches!(clone.text("/status/phase"), Some("Succeeded" | "Failed"))
-    })?;
+    let clone = machine.naming(&CLONES_OF_MACHINE, machine.name()).next()?;
     Some(
         Finding::blocking("V008", machine.reference(), format!("clone {} of it is under way", clone.name()))
             .hint("wait until it has finished, then plan again"),
@@ -221,8 +211,7 @@ fn finished(machine: &Machine) -> Option<Finding> {
 }
 
 fn snapshots_stay(machine: &Machine) -> Option<Finding> {
-    let of_this = |snapshot: &&Manifest| snapshot.text("/spec/source/name") == Some(machine.name());
-    let names: Vec<&str> = machine.beside(kind::VM_SNAPSHOT).filter(of_this).map(Manifest::name).collect();
+    let names: Vec<&str> = machine.naming(&SNAPSHOTS_OF_MACHINE, machine.name()).map(Manifest::name).collect();
     (!names.is_empty()).then(|| {
         Finding::info(
             "V015",

@@ -97,11 +97,11 @@ fn seen_as_list(seen: &Inventory) -> Value {
 }
 
 fn add(items: &mut Vec<Value>, objects: &Objects) {
-    for (kind, look) in &objects.0 {
+    for (kind, look) in objects.looks() {
         if let Look::Listed(listed) = look {
             // Of the journals of other moves only the labels were seen.
             let others = listed.values().filter(|object| object.label(LABEL_LEDGER).is_none());
-            items.extend(others.map(|object| named(*kind, &object.0)));
+            items.extend(others.map(|object| named(kind, &object.0)));
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Which machines a command line or a file means: first as said, then as names among those that were seen.
 
+use std::collections::BTreeSet;
+
 use super::documents::{self, Document};
 use crate::model::failure::Failure;
 use crate::model::inventory::Place;
@@ -96,13 +98,8 @@ impl Wanted {
                 matching.concat()
             }
         };
-        let mut once: Vec<String> = Vec::with_capacity(names.len());
-        for name in names {
-            if !once.contains(&name) {
-                once.push(name);
-            }
-        }
-        Ok(once)
+        let mut once = BTreeSet::new();
+        Ok(names.into_iter().filter(|name| once.insert(name.clone())).collect())
     }
 }
 
