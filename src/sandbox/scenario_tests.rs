@@ -161,6 +161,30 @@ fn the_huge_one_is_well_formed() {
 }
 
 #[test]
+fn nobody_looks_at_what_is_at_rest_until_it_changes() {
+    let text = |rests: bool| {
+        format!(
+            "
+{{apiVersion: vmmove.io/v1alpha1, kind: Scenario, atRest: {rests}}}
+---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {{name: c, namespace: shop, uid: c}}
+spec: {{storageClassName: fast, accessModes: [ReadWriteOnce], volumeMode: Filesystem, resources: {{requests: {{storage: 1Gi}}}}}}
+status: {{phase: Pending}}
+"
+        )
+    };
+    assert_eq!(phases(&play(1, NOW, reading::read(&text(false)).unwrap()).unwrap(), &CLAIM), ["Bound"]);
+    let mut world = play(1, NOW, reading::read(&text(true)).unwrap()).unwrap();
+    world.let_pass(Duration::from_secs(600));
+    assert_eq!(phases(&world, &CLAIM), ["Pending"]);
+    world.change(&Key::new(&CLAIM, "shop", "c"), |claim| claim["metadata"]["labels"]["seen"] = "yes".into()).unwrap();
+    world.let_pass(Duration::from_secs(600));
+    assert_eq!(phases(&world, &CLAIM), ["Bound"]);
+}
+
+#[test]
 #[cfg_attr(debug_assertions, ignore = "slow without optimization")]
 fn the_huge_one_is_at_rest_as_it_says() {
     let mut reading = Scenario::named("huge-10000").unwrap().read().unwrap();
