@@ -63,14 +63,20 @@ fn a_move_is_asked_for_once_and_shown_while_it_goes_on() {
     assert!(tty.has_cursor());
 }
 
+/// Answers the question before a move so that it does not begin.
+fn declined(sandbox: &Serving, keys: &str) {
+    let mut tty = typed(sandbox, "run web-1 -n shop --to prod");
+    tty.shows("Move 1 virtual machine from shop to prod?");
+    tty.types(keys);
+    assert_ne!(tty.ends(), 0, "{}", tty.screen());
+    assert!(tty.has_cursor());
+    assert!(done(sandbox, "status -n shop").contains("No resources found in shop namespace."));
+}
+
 #[test]
 fn who_says_no_has_changed_nothing() {
     let sandbox = Serving::start("");
-    let mut tty = typed(&sandbox, "run web-1 -n shop --to prod");
-    tty.shows("Move 1 virtual machine from shop to prod?");
-    tty.types("n\r");
-    assert_ne!(tty.ends(), 0, "{}", tty.screen());
-    assert!(done(&sandbox, "status -n shop").contains("No resources found in shop namespace."));
+    declined(&sandbox, "n\r");
 }
 
 #[test]
@@ -89,12 +95,7 @@ fn ctrl_c_stops_at_a_safe_point_and_says_how_to_go_on() {
 #[test]
 fn ctrl_c_at_the_question_is_no() {
     let sandbox = Serving::start("");
-    let mut tty = typed(&sandbox, "run web-1 -n shop --to prod");
-    tty.shows("Move 1 virtual machine from shop to prod?");
-    tty.types("\u{3}");
-    assert_ne!(tty.ends(), 0, "{}", tty.screen());
-    assert!(tty.has_cursor());
-    assert!(done(&sandbox, "status -n shop").contains("No resources found in shop namespace."));
+    declined(&sandbox, "\u{3}");
 }
 
 #[test]
