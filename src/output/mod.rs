@@ -20,6 +20,7 @@ pub mod lines;
 pub mod log;
 pub mod name;
 pub mod picker;
+pub mod place;
 pub mod progress;
 pub mod rehearsal;
 pub mod review;

@@ -6,8 +6,9 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use serde_saphyr::Error;
+use serde_saphyr::{Error, Spanned};
 
+use super::place::{Part, line_of};
 use crate::model::failure::Failure;
 
 /// The value in YAML. Long strings stay on one line; strings of several lines become blocks.
@@ -16,9 +17,14 @@ pub fn write(value: &impl Serialize) -> Result<String, Failure> {
     serde_saphyr::to_string_with_options(value, options).map_err(|error| Failure::error(format!("cannot write YAML: {error}")))
 }
 
-/// Reads one document into a type of ours. `file` is what errors call it. An unknown field is an error that names the nearest known one.
-pub fn read<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, Failure> {
-    serde_saphyr::from_str_with_options(text, reading()).map_err(|error| explain(file, &error))
+/// Makes a type of ours of what a file's one document says. `file` is what errors call it. An unknown field is an error that names the
+/// nearest known one. The text is looked at again only to say on which line something is wrong.
+pub fn understand<T: DeserializeOwned>(file: &str, text: &str, value: Value) -> Result<T, Failure> {
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let line = serde_saphyr::from_str_with_options::<Spanned<Part>>(text, reading()).ok().map(|root| line_of(&root, error.path()));
+        let place = line.map_or(file.to_owned(), |line| format!("{file}:{line}"));
+        misunderstood(&place, &error.into_inner().to_string())
+    })
 }
 
 /// Reads all documents of a file, or the one JSON value, as they are. Empty documents are left out.
@@ -41,12 +47,19 @@ fn explain(file: &str, error: &Error) -> Failure {
     let error = error.without_snippet();
     let place = error.location().map_or(file.to_owned(), |at| format!("{file}:{}", at.line()));
     match error {
-        Error::SerdeUnknownField { field, expected, .. } => unknown(&place, "field", field, expected),
-        Error::SerdeUnknownVariant { variant, expected, .. } => unknown(&place, "value", variant, expected),
-        Error::SerdeMissingField { field, .. } => Failure::error(format!("{place}: field {field:?} is missing")),
         Error::DuplicateMappingKey { key: Some(key), .. } => Failure::error(format!("{place}: field {key:?} is there twice")),
-        Error::Eof { .. } => Failure::error(format!("{place}: the file ends too early; there is no whole document in it")),
         other => Failure::error(format!("{place}: {}", first_line(&other.to_string()))),
+    }
+}
+
+/// What serde's words mean for a reader. They quote names with backticks: what was found first, then what is known.
+fn misunderstood(place: &str, words: &str) -> Failure {
+    let quoted: Vec<&str> = words.split('`').skip(1).step_by(2).collect();
+    match quoted.as_slice() {
+        [field, known @ ..] if words.starts_with("unknown field") => unknown(place, "field", field, known),
+        [value, known @ ..] if words.starts_with("unknown variant") => unknown(place, "value", value, known),
+        [field, ..] if words.starts_with("missing field") => Failure::error(format!("{place}: field {field:?} is missing")),
+        _ => Failure::error(format!("{place}: {words}")),
     }
 }
 
@@ -217,6 +230,16 @@ mod tests {
         #[serde(default)]
         #[allow(dead_code)]
         mode: Option<Mode>,
+        #[serde(default)]
+        #[allow(dead_code)]
+        list: Vec<Item>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Item {
+        #[allow(dead_code)]
+        mode: Mode,
     }
 
     #[derive(Debug, Deserialize)]
@@ -225,35 +248,39 @@ mod tests {
         Filesystem,
     }
 
+    fn read(text: &str) -> Result<Doc, Failure> {
+        understand("plan.yaml", text, read_all("plan.yaml", text)?.remove(0))
+    }
+
     fn refused(text: &str) -> String {
-        let failure = read::<Doc>("plan.yaml", text).unwrap_err();
+        let failure = read(text).unwrap_err();
         [vec![failure.message], failure.hints].concat().join(" | ")
     }
 
     #[test]
     fn errors_name_file_line_and_the_nearest_field() {
-        assert!(read::<Doc>("plan.yaml", "storageClass: fast\nmode: Block\n").is_ok());
+        assert!(read("storageClass: fast\nmode: Block\n").is_ok());
         let all = [
             refused("# mine\nstorageclass: fast\n"),
             refused("storageClass: fast\nreplicas: 3\n"),
             refused("storageClass: fast\nmode: block\n"),
             refused("storageClass: fast\nstorageClass: slow\n"),
             refused("storageClass: [a, b]\n"),
+            refused("---\n# nested\nstorageClass: a\nlist:\n- mode: Block\n- mode: Block\n  modes: {}\n"),
             refused("mode: Block\n"),
             refused("storageClass: \"fast\n"),
             refused("a:\n\t- b\n"),
-            refused(""),
         ];
         insta::assert_snapshot!(all.join("\n"), @r#"
         plan.yaml:2: unknown field "storageclass" | did you mean "storageClass"?
-        plan.yaml:2: unknown field "replicas" | known here: storageClass, mode
+        plan.yaml:2: unknown field "replicas" | known here: storageClass, mode, list
         plan.yaml:2: unknown value "block" | did you mean "Block"?
         plan.yaml:2: field "storageClass" is there twice
-        plan.yaml:1: expected string scalar
+        plan.yaml:1: invalid type: sequence, expected a string
+        plan.yaml:7: unknown field "modes" | did you mean "mode"?
         plan.yaml:1: field "storageClass" is missing
         plan.yaml:2: invalid indentation in multiline quoted scalar
-        plan.yaml:1: unknown field "a" | known here: storageClass, mode
-        plan.yaml:1: the file ends too early; there is no whole document in it
+        plan.yaml:2: tabs disallowed within this context (block indentation)
         "#);
     }
 }

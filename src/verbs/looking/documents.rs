@@ -47,19 +47,18 @@ fn document(name: &str, text: String) -> Result<Document, Failure> {
         Content::Names(names) => return Ok(Document::Names(names)),
         Content::Document(text) => text,
     };
-    let values = yaml::read_all(name, &text)?;
-    let kind = |value: &Value| value.get("kind").and_then(Value::as_str).unwrap_or_default().to_owned();
-    match values.as_slice() {
-        [value] if is_ours(value) => {
-            check_version(name, value)?;
-            match kind(value).as_str() {
-                "MovePlan" => plan_of(name, &text).map(Box::new).map(Document::Plan),
-                "MoveList" => yaml::read(name, &text).map(Box::new).map(Document::List),
+    let mut values = yaml::read_all(name, &text)?;
+    match (values.pop_if(|value| is_ours(value)), values.as_slice()) {
+        (Some(value), []) => {
+            check_version(name, &value)?;
+            match value.get("kind").and_then(Value::as_str).unwrap_or_default() {
+                "MovePlan" => plan_of(name, &text, value).map(Box::new).map(Document::Plan),
+                "MoveList" => yaml::understand(name, &text, value).map(Box::new).map(Document::List),
                 other => Err(unknown_kind(name, other)),
             }
         }
-        values if values.iter().any(is_ours) => Err(Failure::error(format!("{name} holds several documents; give each its own file"))),
-        values => machines_of(name, values),
+        (None, values) if !values.iter().any(is_ours) => machines_of(name, values),
+        _ => Err(Failure::error(format!("{name} holds several documents; give each its own file"))),
     }
 }
 
@@ -112,8 +111,8 @@ fn unknown_kind(name: &str, kind: &str) -> Failure {
     }
 }
 
-fn plan_of(name: &str, text: &str) -> Result<Plan, Failure> {
-    let plan: Plan = yaml::read(name, text)?;
+fn plan_of(name: &str, text: &str, value: Value) -> Result<Plan, Failure> {
+    let plan: Plan = yaml::understand(name, text, value)?;
     let now = digest(&plan.spec);
     if now == plan.metadata.digest {
         return Ok(plan);
