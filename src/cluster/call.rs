@@ -7,10 +7,12 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures::future::{Either, FutureExt, select};
 use http::header::{HeaderMap, RETRY_AFTER};
 use http::{Method, Request, Response};
 use kube::client::{Body, Client};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::error::{ApiError, Reason};
@@ -50,8 +52,19 @@ struct Warnings {
 
 /// What came back: the body and what the server wants the user to know.
 pub(super) struct Answer {
-    pub body: Value,
+    body: Bytes,
     pub warnings: Vec<String>,
+}
+
+impl Answer {
+    /// What the body says. A read without an answer in JSON is an error; a write may be answered with nothing.
+    pub(super) fn read<T: DeserializeOwned + Default>(&self, call: &Call) -> Result<T, ApiError> {
+        match serde_json::from_slice(&self.body) {
+            Ok(said) => Ok(said),
+            Err(_) if call.method != Method::GET => Ok(T::default()),
+            Err(_) => Err(ApiError::new(Reason::Other, 200, format!("the server's answer to {} is no JSON", call.path))),
+        }
+    }
 }
 
 impl Cluster {
@@ -125,10 +138,11 @@ impl Cluster {
     /// kinds that the tool looks at and the user never named.
     pub(super) async fn call(&self, call: &Call) -> Result<Value, ApiError> {
         let answer = self.call_aloud(call).await?;
+        let said = answer.read(call);
         if !call.is_read {
             self.remember(answer.warnings);
         }
-        Ok(answer.body)
+        said
     }
 
     /// As [`Cluster::call`], with the warnings handed back.
@@ -170,11 +184,7 @@ impl Cluster {
             return Err(ApiError::of_answer(head.status, &body, retry_after(&head.headers)));
         }
         let warnings = head.headers.get_all("warning").iter().filter_map(|value| warning_text(value.to_str().ok()?)).collect();
-        let value = if body.is_empty() { Value::Null } else { serde_json::from_slice(&body).unwrap_or(Value::Null) };
-        if value.is_null() && call.method == Method::GET {
-            return Err(ApiError::new(Reason::Other, head.status.as_u16(), format!("the server's answer to {} is no JSON", call.path)));
-        }
-        Ok(Answer { body: value, warnings })
+        Ok(Answer { body, warnings })
     }
 }
 

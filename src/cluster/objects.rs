@@ -3,6 +3,7 @@
 //! A write is sent once. Changes are conditional: JSON patches with tests, deletes with preconditions.
 
 use http::Method;
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::call::Cluster;
@@ -10,7 +11,7 @@ use super::error::{ApiError, Reason};
 use super::path::{collection, encode, path_of, with_query};
 use super::request::{ANYTHING, Call, JSON, METADATA_LIST};
 use crate::model::kind::{self, Kind};
-use crate::model::manifest::Manifest;
+use crate::model::manifest::{Item, Manifest};
 use crate::model::names::ObjectRef;
 
 pub use crate::model::patch::PatchOp;
@@ -47,7 +48,7 @@ impl Cluster {
     /// The object, or `None` when there is none (or the server does not serve its kind).
     pub async fn get(&self, object: &ObjectRef) -> Result<Option<Manifest>, ApiError> {
         match self.call(&Call::new(Method::GET, path_of(object))).await {
-            Ok(value) => Ok(Some(Manifest(value))),
+            Ok(value) => Ok(Some(value.into())),
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error),
         }
@@ -81,14 +82,14 @@ impl Cluster {
     /// Creates an object in the namespace that it names. Unknown fields are refused.
     pub async fn create(&self, manifest: &Manifest, dry: Dry) -> Result<Manifest, ApiError> {
         let path = collection(known(manifest)?, manifest.api_version(), manifest.namespace());
-        self.write(&Call::new(Method::POST, write_path(&path, dry)).content(JSON, manifest.0.clone()), dry).await
+        self.write(&Call::new(Method::POST, write_path(&path, dry)).content(JSON, manifest.value().into_owned()), dry).await
     }
 
     /// Replaces an object; with a resource version in the manifest only if it is still that one.
     pub async fn replace(&self, manifest: &Manifest, dry: Dry) -> Result<Manifest, ApiError> {
         let collection = collection(known(manifest)?, manifest.api_version(), manifest.namespace());
         let path = format!("{collection}/{}", encode(manifest.name()));
-        self.write(&Call::new(Method::PUT, write_path(&path, dry)).content(JSON, manifest.0.clone()), dry).await
+        self.write(&Call::new(Method::PUT, write_path(&path, dry)).content(JSON, manifest.value().into_owned()), dry).await
     }
 
     /// Applies a JSON patch, all of it or none. [`Reason::TestFailed`] when a test did not hold.
@@ -138,13 +139,12 @@ impl Cluster {
     async fn write(&self, call: &Call, dry: Dry) -> Result<Manifest, ApiError> {
         let answer = self.call_aloud(call).await?;
         let lost = |warning: &&String| warning.contains("unknown field") || warning.contains("duplicate field");
-        match answer.warnings.iter().find(lost) {
-            Some(warning) if dry == Dry::Server => Err(ApiError::new(Reason::Invalid, 400, warning.clone())),
-            _ => {
-                self.remember(answer.warnings);
-                Ok(Manifest(answer.body))
-            }
+        if let Some(warning) = answer.warnings.iter().find(lost).filter(|_| dry == Dry::Server) {
+            return Err(ApiError::new(Reason::Invalid, 400, warning.clone()));
         }
+        let object = answer.read::<Value>(call)?;
+        self.remember(answer.warnings);
+        Ok(object.into())
     }
 
     /// A list page by page; from the start and in one piece when the pages went stale on the way.
@@ -154,7 +154,8 @@ impl Cluster {
         let (mut limit, mut token) = (PAGE, String::new());
         loop {
             let page: Vec<_> = query.iter().copied().chain([("limit", limit), ("continue", token.as_str())]).collect();
-            let answer = match self.call(&Call::new(Method::GET, with_query(&path, &page)).accept(accept)).await {
+            let call = Call::new(Method::GET, with_query(&path, &page)).accept(accept);
+            let answer = match self.call_aloud(&call).await {
                 Err(error) if error.reason == Reason::Gone && !token.is_empty() => {
                     (limit, token) = ("", String::new());
                     items.clear();
@@ -162,11 +163,10 @@ impl Cluster {
                 }
                 other => other?,
             };
-            let mut list = Manifest(answer);
-            list.text("/metadata/continue").unwrap_or_default().clone_into(&mut token);
-            if let Some(Value::Array(found)) = list.remove("/items") {
-                items.extend(found.into_iter().map(|item| named(item, kind)));
-            }
+            let page: Page = answer.read(&call)?;
+            token = page.metadata.next;
+            // The server leaves out what each item is, or says that it is PartialObjectMetadata.
+            items.extend(page.items.into_iter().flatten().map(|item| item.of_kind(kind)));
             if token.is_empty() {
                 return Ok(items);
             }
@@ -174,12 +174,19 @@ impl Cluster {
     }
 }
 
-/// An item of a list with the `apiVersion` and `kind` that the server leaves out (or gives as PartialObjectMetadata).
-fn named(item: Value, kind: Kind) -> Manifest {
-    let mut manifest = Manifest(item);
-    manifest.set("/apiVersion", kind.api_version().into());
-    manifest.set("/kind", kind.kind.into());
-    manifest
+/// A page of a list. A list without items may say null.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Page {
+    metadata: PageMeta,
+    items: Option<Vec<Item>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct PageMeta {
+    #[serde(rename = "continue")]
+    next: String,
 }
 
 fn known(manifest: &Manifest) -> Result<Kind, ApiError> {

@@ -13,6 +13,7 @@ use crate::engine::cancel::Cancel;
 use crate::engine::clock::Clock;
 use crate::model::failure::Failure;
 use crate::model::journal::Holder;
+use crate::model::json::Json;
 use crate::model::kind;
 use crate::model::manifest::Manifest;
 use crate::model::names::{End, LABEL_MOVE, MoveId, ObjectRef};
@@ -228,7 +229,7 @@ impl Place {
             lease.set_label(LABEL_LEDGER, "lease");
             lease
         });
-        let transitions = lease.at("/spec/leaseTransitions").and_then(Value::as_i64).unwrap_or(-1);
+        let transitions = lease.at("/spec/leaseTransitions").and_then(Json::as_i64).unwrap_or(-1);
         lease.set_annotation(ANNOTATION_HOLDER, &serde_json::json!(me).to_string());
         lease.set("/spec/holderIdentity", me.name.clone().into());
         lease.set("/spec/leaseDurationSeconds", EXPIRY.as_secs().into());

@@ -211,7 +211,7 @@ async fn five_hundred_disks_fit() {
     for number in 0..500 {
         let step = StepId(format!("db-1/disk-{number}/clone"));
         // A manifest as a step keeps it, with a part that is different each time.
-        let before = json!({"uid": format!("{number:032x}"), "spec": fixtures::claim("disk", 20).0, "odd": noise(number % 40)});
+        let before = json!({"uid": format!("{number:032x}"), "spec": fixtures::claim("disk", 20), "odd": noise(number % 40)});
         let done = Entry::Done { step: step.clone(), at: format!("{number}"), output: json!({"uid": format!("{number:x}")}) };
         written.extend([Entry::Started { step, at: format!("{number}"), before }, done]);
     }

@@ -3,8 +3,7 @@
 //! Sources: kubernetes/api `core/v1/types.go`; kubevirt/containerized-data-importer `core/v1beta1/types.go` and
 //! `pkg/controller/common/util.go` (annotations).
 
-use serde_json::Value;
-
+use super::json::Json;
 use super::manifest::{Manifest, Owner};
 use super::quantity;
 
@@ -49,7 +48,7 @@ impl<'a> Claim<'a> {
     }
 
     pub fn access_modes(self) -> impl Iterator<Item = &'a str> {
-        self.0.list("/spec/accessModes").iter().filter_map(Value::as_str)
+        self.0.list("/spec/accessModes").filter_map(Json::as_str)
     }
 
     /// The volume it is, or is to be, bound to.
@@ -73,12 +72,11 @@ impl<'a> Claim<'a> {
 
     /// A resize has begun and has not ended.
     pub fn is_resizing(self) -> bool {
-        let pending = |condition: &Value| {
-            matches!(condition.get("type").and_then(Value::as_str), Some("Resizing" | "FileSystemResizePending"))
-                && condition.get("status").and_then(Value::as_str) == Some("True")
+        let pending = |condition: Json| {
+            matches!(condition.text("/type"), Some("Resizing" | "FileSystemResizePending")) && condition.text("/status") == Some("True")
         };
-        let allocating = self.0.at("/status/allocatedResourceStatuses").and_then(Value::as_object).is_some_and(|map| !map.is_empty());
-        allocating || self.0.list("/status/conditions").iter().any(pending)
+        let allocating = self.0.at("/status/allocatedResourceStatuses").is_some_and(|map| map.fields().next().is_some());
+        allocating || self.0.list("/status/conditions").any(pending)
     }
 
     /// The DataVolume that owns it.
@@ -129,7 +127,7 @@ impl<'a> Volume<'a> {
     }
 
     pub fn access_modes(self) -> impl Iterator<Item = &'a str> {
-        self.0.list("/spec/accessModes").iter().filter_map(Value::as_str)
+        self.0.list("/spec/accessModes").filter_map(Json::as_str)
     }
 
     /// The CSI driver; `None` for a volume of another sort.
@@ -190,8 +188,8 @@ impl<'a> DataVolume<'a> {
 
     /// Where the bytes come from: the key of `spec.source`, or `sourceRef`.
     pub fn source(self) -> Option<&'a str> {
-        let keys = self.0.at("/spec/source").and_then(Value::as_object);
-        keys.and_then(|source| source.keys().next()).map(String::as_str).or_else(|| self.0.at("/spec/sourceRef").map(|_| "sourceRef"))
+        let kind = self.0.at("/spec/source").and_then(|source| source.fields().next());
+        kind.map(|(kind, _)| kind).or_else(|| self.0.at("/spec/sourceRef").map(|_| "sourceRef"))
     }
 
     /// The virtual machine that owns it.
@@ -200,8 +198,8 @@ impl<'a> DataVolume<'a> {
     }
 
     /// The condition of this type, with its status, reason and message.
-    pub fn condition(self, kind: &str) -> Option<&'a Value> {
-        self.0.list("/status/conditions").iter().find(|condition| condition.get("type").and_then(Value::as_str) == Some(kind))
+    pub fn condition(self, kind: &str) -> Option<Json<'a>> {
+        self.0.list("/status/conditions").find(|condition| condition.text("/type") == Some(kind))
     }
 }
 
@@ -217,25 +215,25 @@ mod tests {
 
     #[test]
     fn a_copy_asks_for_what_the_source_has_when_a_driver_rounded_up() {
-        let claim = Manifest(
+        let claim = Manifest::from(
             json!({"spec": {"resources": {"requests": {"storage": "10Gi"}}}, "status": {"capacity": {"storage": "16Gi"}, "phase": "Bound"}}),
         );
         assert_eq!((Claim(&claim).size(), Claim(&claim).capacity(), Claim(&claim).is_bound()), (Some("16Gi"), Some(16 << 30), true));
-        let unbound = Manifest(json!({"spec": {"resources": {"requests": {"storage": "10Gi"}}}}));
+        let unbound = Manifest::from(json!({"spec": {"resources": {"requests": {"storage": "10Gi"}}}}));
         assert_eq!((Claim(&unbound).size(), Claim(&unbound).volume_mode(), Claim(&unbound).content_type()), (Some("10Gi"), "Filesystem", "kubevirt"));
     }
 
     #[test]
     fn owners_are_told_apart_by_group_and_kind() {
         let owners = json!([{"apiVersion": "cdi.kubevirt.io/v1beta1", "kind": "DataVolume", "name": "db-1", "uid": "u", "controller": true}]);
-        let claim = Manifest(json!({"metadata": {"ownerReferences": owners}}));
+        let claim = Manifest::from(json!({"metadata": {"ownerReferences": owners}}));
         assert_eq!(Claim(&claim).data_volume_owner().map(|owner| owner.name), Some("db-1"));
         assert_eq!(Claim(&claim).vm_owner(), None);
     }
 
     #[test]
     fn a_resize_under_way_is_seen() {
-        let mut claim = Manifest(json!({"status": {"conditions": [{"type": "FileSystemResizePending", "status": "True"}]}}));
+        let mut claim = Manifest::from(json!({"status": {"conditions": [{"type": "FileSystemResizePending", "status": "True"}]}}));
         assert!(Claim(&claim).is_resizing());
         claim.remove("/status/conditions");
         assert!(!Claim(&claim).is_resizing());
@@ -244,7 +242,7 @@ mod tests {
     #[test]
     fn a_volume_names_the_secrets_it_is_tied_to() {
         let csi = json!({"driver": "d", "volumeHandle": "h", "nodeStageSecretRef": {"namespace": "shop", "name": "key"}});
-        let volume = Manifest(json!({"spec": {"csi": csi, "claimRef": {"namespace": "shop", "name": "c", "uid": "u"}}}));
+        let volume = Manifest::from(json!({"spec": {"csi": csi, "claimRef": {"namespace": "shop", "name": "c", "uid": "u"}}}));
         assert_eq!(Volume(&volume).secrets().collect::<Vec<_>>(), [("nodeStageSecretRef", "shop", "key")]);
         assert_eq!(Volume(&volume).claim_ref(), Some(ClaimRef { namespace: "shop", name: "c", uid: "u" }));
         assert_eq!(Volume(&volume).reclaim_policy(), "Retain");
@@ -252,9 +250,9 @@ mod tests {
 
     #[test]
     fn progress_is_a_fraction_where_cdi_knows_it() {
-        let known = Manifest(json!({"status": {"progress": "12.50%", "phase": "CloneInProgress"}, "spec": {"source": {"pvc": {}}}}));
+        let known = Manifest::from(json!({"status": {"progress": "12.50%", "phase": "CloneInProgress"}, "spec": {"source": {"pvc": {}}}}));
         assert_eq!((DataVolume(&known).progress(), DataVolume(&known).source()), (Some(0.125), Some("pvc")));
-        let unknown = Manifest(json!({"status": {"progress": "N/A"}}));
+        let unknown = Manifest::from(json!({"status": {"progress": "N/A"}}));
         assert_eq!(DataVolume(&unknown).progress(), None);
     }
 }

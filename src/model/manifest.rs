@@ -2,35 +2,34 @@
 //!
 //! An object is never decoded into a struct and sent back: a field that a newer server knows and we do not must survive.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
+pub use super::json::escape;
+use super::json::{Json, List, unescape};
 use super::kind::Kind;
 use super::names::{End, ObjectRef};
+use super::packed::Packed;
 
 /// One object of the API, as JSON.
-#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Manifest(pub Value);
+#[derive(Clone)]
+pub struct Manifest(Form);
 
-/// The value at a JSON pointer, if there is one and it is not null. The library makes a new text of each part; this is asked so often that
-/// it shows.
-pub(super) fn found_at<'v>(value: &'v Value, pointer: &str) -> Option<&'v Value> {
-    let step = |value: &'v Value, part: &str| match value {
-        Value::Object(fields) => fields.get(part),
-        Value::Array(items) => items.get(part.parse::<usize>().ok()?),
-        _ => None,
-    };
-    let found = if pointer.contains('~') { value.pointer(pointer) } else { pointer.split('/').skip(1).try_fold(value, step) };
-    found.filter(|value| !value.is_null())
+/// What is only looked at is kept packed; what is made or changed is a tree.
+#[derive(Clone)]
+enum Form {
+    Tree(Value),
+    Packed(Packed),
 }
 
 impl Manifest {
     /// A new object of a kind, with metadata `name` and (if the kind has one) `namespace`.
     pub fn new(kind: Kind, namespace: &str, name: &str) -> Self {
-        let mut manifest = Self(serde_json::json!({
+        let mut manifest = Self::from(serde_json::json!({
             "apiVersion": kind.api_version(), "kind": kind.kind, "metadata": {"name": name},
         }));
         if kind.namespaced {
@@ -39,29 +38,63 @@ impl Manifest {
         manifest
     }
 
+    /// The whole of it.
+    pub fn json(&self) -> Json<'_> {
+        match &self.0 {
+            Form::Tree(value) => value.into(),
+            Form::Packed(packed) => packed.root().into(),
+        }
+    }
+
+    /// The whole of it as a tree, made where there is none.
+    pub fn value(&self) -> Cow<'_, Value> {
+        match &self.0 {
+            Form::Tree(value) => Cow::Borrowed(value),
+            Form::Packed(packed) => Cow::Owned(packed.root().to_value()),
+        }
+    }
+
+    /// The tree to be changed.
+    pub fn value_mut(&mut self) -> &mut Value {
+        if let Form::Packed(packed) = &self.0 {
+            self.0 = Form::Tree(packed.root().to_value());
+        }
+        match &mut self.0 {
+            Form::Tree(value) => value,
+            Form::Packed(_) => unreachable!("it was made a tree"),
+        }
+    }
+
+    pub fn into_value(self) -> Value {
+        match self.0 {
+            Form::Tree(value) => value,
+            Form::Packed(packed) => packed.root().to_value(),
+        }
+    }
+
     /// The value at a JSON pointer, if there is one and it is not null.
-    pub fn at(&self, pointer: &str) -> Option<&Value> {
-        found_at(&self.0, pointer)
+    pub fn at(&self, pointer: &str) -> Option<Json<'_>> {
+        self.json().at(pointer)
     }
 
     /// The string at a JSON pointer.
     pub fn text(&self, pointer: &str) -> Option<&str> {
-        self.at(pointer).and_then(Value::as_str)
+        self.json().text(pointer)
     }
 
     /// The boolean at a JSON pointer; absent is false.
     pub fn flag(&self, pointer: &str) -> bool {
-        self.at(pointer).and_then(Value::as_bool).unwrap_or(false)
+        self.json().flag(pointer)
     }
 
     /// The list at a JSON pointer; absent is empty.
-    pub fn list(&self, pointer: &str) -> &[Value] {
-        self.at(pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+    pub fn list(&self, pointer: &str) -> List<'_> {
+        self.json().list(pointer)
     }
 
     /// Sets the value at a JSON pointer of object keys, making the objects on the way. List indexes must exist.
     pub fn set(&mut self, pointer: &str, value: Value) {
-        let mut place = &mut self.0;
+        let mut place = self.value_mut();
         for key in pointer.split('/').skip(1).map(unescape) {
             if place.is_array() {
                 let Some(item) = key.parse::<usize>().ok().and_then(|index| place.get_mut(index)) else { return };
@@ -81,7 +114,7 @@ impl Manifest {
     pub fn remove(&mut self, pointer: &str) -> Option<Value> {
         let (parent, key) = pointer.rsplit_once('/')?;
         let key = unescape(key);
-        match self.0.pointer_mut(parent)? {
+        match self.value_mut().pointer_mut(parent)? {
             Value::Object(object) => object.remove(&key),
             Value::Array(list) => key.parse::<usize>().ok().filter(|index| *index < list.len()).map(|index| list.remove(index)),
             _ => None,
@@ -106,7 +139,7 @@ impl Manifest {
 
     /// The generation of the spec; 0 where the kind has none.
     pub fn generation(&self) -> i64 {
-        self.at("/metadata/generation").and_then(Value::as_i64).unwrap_or(0)
+        self.at("/metadata/generation").and_then(Json::as_i64).unwrap_or(0)
     }
 
     pub fn api_version(&self) -> &str {
@@ -129,11 +162,11 @@ impl Manifest {
     }
 
     pub fn label(&self, key: &str) -> Option<&str> {
-        self.at("/metadata/labels").and_then(|labels| labels.get(key)).and_then(Value::as_str)
+        self.at("/metadata/labels")?.get(key)?.as_str()
     }
 
     pub fn annotation(&self, key: &str) -> Option<&str> {
-        self.at("/metadata/annotations").and_then(|all| all.get(key)).and_then(Value::as_str)
+        self.at("/metadata/annotations")?.get(key)?.as_str()
     }
 
     pub fn set_label(&mut self, key: &str, value: &str) {
@@ -156,21 +189,67 @@ impl Manifest {
 
     /// The owners, as `(kind, name, uid, is the controller)`.
     pub fn owners(&self) -> impl Iterator<Item = Owner<'_>> {
-        self.list("/metadata/ownerReferences").iter().map(|owner| {
-            let text = |key: &str| owner.get(key).and_then(Value::as_str).unwrap_or_default();
-            Owner {
-                api_version: text("apiVersion"),
-                kind: text("kind"),
-                name: text("name"),
-                uid: text("uid"),
-                controller: owner.get("controller").and_then(Value::as_bool).unwrap_or(false),
-            }
+        self.list("/metadata/ownerReferences").map(|owner| {
+            let text = |key: &str| owner.get(key).and_then(Json::as_str).unwrap_or_default();
+            Owner { api_version: text("apiVersion"), kind: text("kind"), name: text("name"), uid: text("uid"), controller: owner.flag("/controller") }
         })
     }
 
     /// This object's address at an end; `None` for a kind without a name here.
     pub fn reference(&self, end: End) -> Option<ObjectRef> {
         Some(ObjectRef { end, kind: self.kind()?, namespace: self.namespace().map(str::to_owned), name: self.name().to_owned() })
+    }
+}
+
+impl From<Value> for Manifest {
+    fn from(value: Value) -> Self {
+        Self(Form::Tree(value))
+    }
+}
+
+impl Default for Manifest {
+    fn default() -> Self {
+        Value::Null.into()
+    }
+}
+
+impl PartialEq for Manifest {
+    fn eq(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Form::Packed(one), Form::Packed(other)) => one == other,
+            _ => self.json() == other.json(),
+        }
+    }
+}
+
+impl Eq for Manifest {}
+
+impl fmt::Debug for Manifest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.value().fmt(f)
+    }
+}
+
+impl Serialize for Manifest {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        self.value().serialize(to)
+    }
+}
+
+impl<'de> Deserialize<'de> for Manifest {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Value::deserialize(from).map(Self::from)
+    }
+}
+
+/// An item of a list as it came from a server, which does not say what it is.
+#[derive(Deserialize)]
+#[serde(transparent)]
+pub struct Item(Packed);
+
+impl Item {
+    pub fn of_kind(&self, kind: Kind) -> Manifest {
+        Manifest(Form::Packed(self.0.with(&[("apiVersion", &kind.api_version()), ("kind", kind.kind)])))
     }
 }
 
@@ -184,20 +263,8 @@ pub struct Owner<'a> {
     pub controller: bool,
 }
 
-/// Escapes a key for use in a JSON pointer (RFC 6901).
-pub fn escape(key: &str) -> String {
-    key.replace('~', "~0").replace('/', "~1")
-}
-
-fn unescape(key: &str) -> String {
-    key.replace("~1", "/").replace("~0", "~")
-}
-
-fn text_map(value: Option<&Value>) -> BTreeMap<&str, &str> {
-    value
-        .and_then(Value::as_object)
-        .map(|map| map.iter().filter_map(|(key, value)| Some((key.as_str(), value.as_str()?))).collect())
-        .unwrap_or_default()
+fn text_map(value: Option<Json<'_>>) -> BTreeMap<&str, &str> {
+    value.into_iter().flat_map(Json::fields).filter_map(|(key, value)| Some((key, value.as_str()?))).collect()
 }
 
 #[cfg(test)]

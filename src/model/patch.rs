@@ -37,7 +37,7 @@ impl PatchOp {
 pub fn apply(ops: &[PatchOp], to: &Manifest) -> Result<Manifest, String> {
     let wire = serde_json::to_value(ops).and_then(serde_json::from_value::<json_patch::Patch>).map_err(|error| error.to_string())?;
     let mut result = to.clone();
-    json_patch::patch(&mut result.0, &wire).map_err(|error| error.to_string())?;
+    json_patch::patch(result.value_mut(), &wire).map_err(|error| error.to_string())?;
     Ok(result)
 }
 
@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn a_patch_holds_as_a_whole_or_not_at_all() {
-        let seen = Manifest(json!({"metadata": {"uid": "u", "resourceVersion": "7"}, "spec": {"running": true}}));
+        let seen = Manifest::from(json!({"metadata": {"uid": "u", "resourceVersion": "7"}, "spec": {"running": true}}));
         let stop = PatchOp::Replace("/spec/running".into(), false.into());
         assert!(!apply(&[PatchOp::unchanged(&seen), PatchOp::same_object(&seen), stop.clone()], &seen).unwrap().flag("/spec/running"));
         let mut later = seen.clone();

@@ -2,9 +2,8 @@
 //!
 //! Source of the fields: kubevirt/kubevirt `staging/src/kubevirt.io/api/core/v1/{types,schema}.go`.
 
-use serde_json::Value;
-
-use super::manifest::{Manifest, found_at};
+use super::json::{Json, List};
+use super::manifest::Manifest;
 use super::volume::{Interface, Network, Volume};
 
 /// A VirtualMachine.
@@ -18,8 +17,8 @@ pub struct Vmi<'a>(pub &'a Manifest);
 /// What a machine's template and an instance have in common: `spec` and the metadata that goes with it.
 #[derive(Clone, Copy, Debug)]
 pub struct InstanceSpec<'a> {
-    spec: Option<&'a Value>,
-    metadata: Option<&'a Value>,
+    spec: Option<Json<'a>>,
+    metadata: Option<Json<'a>>,
 }
 
 /// `spec.instancetype` or `spec.preference`.
@@ -53,18 +52,18 @@ impl<'a> Vm<'a> {
     }
 
     /// `spec.running`, the older of the two exclusive fields that say whether the machine runs.
-    pub fn running(self) -> Option<&'a Value> {
+    pub fn running(self) -> Option<Json<'a>> {
         self.0.at("/spec/running")
     }
 
     /// `spec.runStrategy`, the other one.
-    pub fn run_strategy(self) -> Option<&'a Value> {
+    pub fn run_strategy(self) -> Option<Json<'a>> {
         self.0.at("/spec/runStrategy")
     }
 
     /// The run strategy in one word, whichever field says it: `running: true` is `Always`.
     pub fn strategy(self) -> &'a str {
-        match (self.run_strategy().and_then(Value::as_str), self.running().and_then(Value::as_bool)) {
+        match (self.run_strategy().and_then(Json::as_str), self.running().and_then(Json::as_bool)) {
             (Some(strategy), _) => strategy,
             (None, Some(true)) => "Always",
             (None, _) => "Halted",
@@ -72,13 +71,13 @@ impl<'a> Vm<'a> {
     }
 
     /// The templates of DataVolumes that the machine makes and owns.
-    pub fn data_volume_templates(self) -> &'a [Value] {
+    pub fn data_volume_templates(self) -> List<'a> {
         self.0.list("/spec/dataVolumeTemplates")
     }
 
     /// Whether a template makes the DataVolume of this name.
     pub fn has_template(self, name: &str) -> bool {
-        self.data_volume_templates().iter().any(|template| template.pointer("/metadata/name").and_then(Value::as_str) == Some(name))
+        self.data_volume_templates().any(|template| template.text("/metadata/name") == Some(name))
     }
 
     pub fn instancetype(self) -> Option<Matcher<'a>> {
@@ -167,7 +166,7 @@ impl<'a> Vmi<'a> {
     }
 
     /// What the instance reports of its interfaces.
-    pub fn reported_interfaces(self) -> &'a [Value] {
+    pub fn reported_interfaces(self) -> List<'a> {
         self.0.list("/status/interfaces")
     }
 
@@ -179,8 +178,8 @@ impl<'a> Vmi<'a> {
 
 impl<'a> InstanceSpec<'a> {
     /// The value at a JSON pointer below `spec`, if there is one and it is not null.
-    pub fn at(self, pointer: &str) -> Option<&'a Value> {
-        found_at(self.spec?, pointer)
+    pub fn at(self, pointer: &str) -> Option<Json<'a>> {
+        self.spec?.at(pointer)
     }
 
     /// The string at a JSON pointer below `spec`, unless empty.
@@ -190,18 +189,18 @@ impl<'a> InstanceSpec<'a> {
 
     /// The boolean at a JSON pointer below `spec`; absent is false.
     pub fn flag(self, pointer: &str) -> bool {
-        self.at(pointer).and_then(Value::as_bool).unwrap_or(false)
+        self.spec.is_some_and(|spec| spec.flag(pointer))
     }
 
     /// The list at a JSON pointer below `spec`; absent is empty.
-    pub fn list(self, pointer: &str) -> &'a [Value] {
-        self.at(pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+    pub fn list(self, pointer: &str) -> List<'a> {
+        self.spec.map_or_else(List::default, |spec| spec.list(pointer))
     }
 
     /// The labels of the template or the instance.
     pub fn labels(self) -> impl Iterator<Item = (&'a str, &'a str)> {
-        let labels = self.metadata.and_then(|metadata| metadata.get("labels")).and_then(Value::as_object);
-        labels.into_iter().flatten().filter_map(|(key, value)| Some((key.as_str(), value.as_str()?)))
+        let labels = self.metadata.and_then(|metadata| metadata.get("labels"));
+        labels.into_iter().flat_map(Json::fields).filter_map(|(key, value)| Some((key, value.as_str()?)))
     }
 
     /// An annotation of the template or the instance.
@@ -210,26 +209,25 @@ impl<'a> InstanceSpec<'a> {
     }
 
     pub fn volumes(self) -> impl Iterator<Item = Volume<'a>> {
-        self.list("/volumes").iter().map(Volume::read)
+        self.list("/volumes").map(Volume::read)
     }
 
     pub fn networks(self) -> impl Iterator<Item = Network<'a>> {
-        self.list("/networks").iter().map(Network::read)
+        self.list("/networks").map(Network::read)
     }
 
     pub fn interfaces(self) -> impl Iterator<Item = Interface<'a>> {
-        self.list("/domain/devices/interfaces").iter().map(Interface::read)
+        self.list("/domain/devices/interfaces").map(Interface::read)
     }
 
     /// The disks as the guest sees them; each is named after its volume.
-    pub fn disks(self) -> &'a [Value] {
+    pub fn disks(self) -> List<'a> {
         self.list("/domain/devices/disks")
     }
 
     /// The volumes whose disks several machines may use at once.
     pub fn shareable_disks(self) -> impl Iterator<Item = &'a str> {
-        let shareable = self.disks().iter().filter(|disk| disk.get("shareable").and_then(Value::as_bool).unwrap_or(false));
-        shareable.filter_map(|disk| disk.get("name")?.as_str())
+        self.disks().filter(|disk| disk.flag("/shareable")).filter_map(|disk| disk.text("/name"))
     }
 
     pub fn firmware_uuid(self) -> Option<&'a str> {
@@ -256,13 +254,12 @@ impl<'a> InstanceSpec<'a> {
 
     /// Seconds that the guest has for shutting down; KubeVirt's API default is 30.
     pub fn grace_period(self) -> u64 {
-        self.at("/terminationGracePeriodSeconds").and_then(Value::as_u64).unwrap_or(30)
+        self.at("/terminationGracePeriodSeconds").and_then(Json::as_u64).unwrap_or(30)
     }
 }
 
 fn condition(object: &Manifest, kind: &str) -> bool {
-    let is = |entry: &Value, key: &str, value: &str| entry.get(key).and_then(Value::as_str) == Some(value);
-    object.list("/status/conditions").iter().any(|entry| is(entry, "type", kind) && is(entry, "status", "True"))
+    object.list("/status/conditions").any(|entry| entry.text("/type") == Some(kind) && entry.text("/status") == Some("True"))
 }
 
 #[cfg(test)]
@@ -273,17 +270,17 @@ mod tests {
 
     #[test]
     fn both_ways_to_say_run_are_read() {
-        let old = Manifest(json!({"spec": {"running": true}}));
+        let old = Manifest::from(json!({"spec": {"running": true}}));
         assert_eq!(Vm(&old).strategy(), "Always");
-        let new = Manifest(json!({"spec": {"runStrategy": "Manual"}}));
+        let new = Manifest::from(json!({"spec": {"runStrategy": "Manual"}}));
         assert_eq!(Vm(&new).strategy(), "Manual");
     }
 
     #[test]
     fn a_template_and_an_instance_are_read_alike() {
         let spec = json!({"volumes": [{"name": "root", "persistentVolumeClaim": {"claimName": "c"}}], "domain": {"firmware": {"uuid": "u"}}});
-        let vm = Manifest(json!({"spec": {"template": {"spec": spec, "metadata": {"labels": {"app": "db"}}}}}));
-        let vmi = Manifest(json!({"spec": spec, "metadata": {"labels": {"app": "db"}}}));
+        let vm = Manifest::from(json!({"spec": {"template": {"spec": spec, "metadata": {"labels": {"app": "db"}}}}}));
+        let vmi = Manifest::from(json!({"spec": spec, "metadata": {"labels": {"app": "db"}}}));
         for instance in [Vm(&vm).instance(), Vmi(&vmi).instance()] {
             assert_eq!(instance.volumes().filter_map(|volume| volume.claim()).collect::<Vec<_>>(), ["c"]);
             assert_eq!((instance.firmware_uuid(), instance.labels().collect::<Vec<_>>()), (Some("u"), vec![("app", "db")]));
@@ -293,7 +290,7 @@ mod tests {
     #[test]
     fn the_frozen_revision_is_found_in_the_status_or_the_spec() {
         let asked = json!({"kind": "VirtualMachineInstancetype", "name": "small", "revisionName": "old"});
-        let mut vm = Manifest(json!({"spec": {"instancetype": asked}}));
+        let mut vm = Manifest::from(json!({"spec": {"instancetype": asked}}));
         assert_eq!(Vm(&vm).instancetype().and_then(|matcher| matcher.revision), Some("old"));
         vm.set("/status/instancetypeRef/controllerRevisionRef/name", "new".into());
         assert_eq!(Vm(&vm).instancetype().map(|matcher| (matcher.revision, matcher.is_namespaced())), Some((Some("new"), true)));

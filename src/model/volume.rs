@@ -3,7 +3,7 @@
 //! The lists are closed on purpose: a source that is not named here comes out as `Other`, and is never taken for harmless.
 //! Source: kubevirt/kubevirt `staging/src/kubevirt.io/api/core/v1/schema.go` (VolumeSource, NetworkSource).
 
-use serde_json::Value;
+use super::json::Json;
 
 /// One entry of `volumes`.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -65,7 +65,7 @@ pub enum VolumeSource<'a> {
 
 impl<'a> Volume<'a> {
     /// Reads one entry of `volumes`.
-    pub fn read(volume: &'a Value) -> Self {
+    pub fn read(volume: Json<'a>) -> Self {
         let source = match only_key(volume) {
             Ok((key, value)) => VolumeSource::read(key, value),
             Err(keys) => VolumeSource::Other(keys),
@@ -85,9 +85,9 @@ impl<'a> Volume<'a> {
 }
 
 impl<'a> VolumeSource<'a> {
-    fn read(key: &'a str, value: &'a Value) -> Self {
+    fn read(key: &'a str, value: Json<'a>) -> Self {
         let named = |field: &str| text(value, field).unwrap_or_default();
-        let flag = |field: &str| value.get(field).and_then(Value::as_bool).unwrap_or(false);
+        let flag = |field: &str| value.get(field).and_then(Json::as_bool).unwrap_or(false);
         let reference = |field: &str| value.get(field).and_then(|object| text(object, "name"));
         match key {
             "persistentVolumeClaim" => Self::Claim { claim: named("claimName"), hotpluggable: flag("hotpluggable") },
@@ -101,7 +101,7 @@ impl<'a> VolumeSource<'a> {
             "serviceAccount" => Self::ServiceAccount { name: named("serviceAccountName") },
             "sysprep" => Self::Sysprep { secret: reference("secret"), config_map: reference("configMap") },
             "emptyDisk" => Self::EmptyDisk,
-            "ephemeral" => Self::Ephemeral { claim: value.pointer("/persistentVolumeClaim/claimName").and_then(Value::as_str).unwrap_or_default() },
+            "ephemeral" => Self::Ephemeral { claim: value.text("/persistentVolumeClaim/claimName").unwrap_or_default() },
             "hostDisk" => Self::HostDisk { path: named("path") },
             "memoryDump" => Self::MemoryDump { claim: named("claimName") },
             "downwardAPI" => Self::DownwardApi,
@@ -138,13 +138,12 @@ pub enum NetworkSource<'a> {
 
 impl<'a> Network<'a> {
     /// Reads one entry of `networks`.
-    pub fn read(network: &'a Value) -> Self {
+    pub fn read(network: Json<'a>) -> Self {
         let source = match only_key(network) {
             Ok(("pod", _)) => NetworkSource::Pod,
-            Ok(("multus", value)) => NetworkSource::Multus {
-                attachment: text(value, "networkName").unwrap_or_default(),
-                default: value.get("default").and_then(Value::as_bool).unwrap_or(false),
-            },
+            Ok(("multus", value)) => {
+                NetworkSource::Multus { attachment: text(value, "networkName").unwrap_or_default(), default: value.flag("/default") }
+            }
             Ok(("resourceClaim", _)) => NetworkSource::ResourceClaim,
             Ok((other, _)) => NetworkSource::Other(other.to_owned()),
             Err(keys) => NetworkSource::Other(keys),
@@ -168,7 +167,7 @@ impl<'a> Interface<'a> {
     const BINDINGS: [&'static str; 7] = ["masquerade", "bridge", "sriov", "slirp", "macvtap", "passt", "passtBinding"];
 
     /// Reads one entry of `interfaces`.
-    pub fn read(interface: &'a Value) -> Self {
+    pub fn read(interface: Json<'a>) -> Self {
         let plugin = interface.get("binding").and_then(|binding| text(binding, "name"));
         let core = Self::BINDINGS.into_iter().find(|key| interface.get(key).is_some_and(|value| !value.is_null()));
         Self {
@@ -181,16 +180,16 @@ impl<'a> Interface<'a> {
 }
 
 /// The one key beside `name`, with its value; else the keys there are.
-fn only_key(entry: &Value) -> Result<(&str, &Value), String> {
-    let keys: Vec<_> = entry.as_object().into_iter().flatten().filter(|(key, value)| *key != "name" && !value.is_null()).collect();
+fn only_key(entry: Json<'_>) -> Result<(&str, Json<'_>), String> {
+    let keys: Vec<_> = entry.fields().filter(|(key, value)| *key != "name" && !value.is_null()).collect();
     match keys.as_slice() {
-        [(key, value)] => Ok((key, value)),
-        several => Err(several.iter().map(|(key, _)| key.as_str()).collect::<Vec<_>>().join("+")),
+        [one] => Ok(*one),
+        several => Err(several.iter().map(|(key, _)| *key).collect::<Vec<_>>().join("+")),
     }
 }
 
-fn text<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
-    value.get(key).and_then(Value::as_str).filter(|text| !text.is_empty())
+fn text<'a>(value: Json<'a>, key: &str) -> Option<&'a str> {
+    value.get(key).and_then(Json::as_str).filter(|text| !text.is_empty())
 }
 
 #[cfg(test)]
@@ -202,25 +201,28 @@ mod tests {
     #[test]
     fn a_volume_is_what_its_one_source_says() {
         let hot = json!({"name": "data", "dataVolume": {"name": "db-1-data", "hotpluggable": true}});
-        let volume = Volume::read(&hot);
+        let volume = Volume::read((&hot).into());
         assert_eq!(volume.claim(), Some("db-1-data"));
         assert_eq!(volume.source, VolumeSource::DataVolume { name: "db-1-data", hotpluggable: true });
         let seed = json!({"name": "seed", "cloudInitNoCloud": {"secretRef": {"name": "seed"}, "networkData": "version: 2"}});
-        assert_eq!(Volume::read(&seed).source, VolumeSource::CloudInit { user_data: Some("seed"), network_data: None });
+        assert_eq!(Volume::read((&seed).into()).source, VolumeSource::CloudInit { user_data: Some("seed"), network_data: None });
     }
 
     #[test]
     fn what_nobody_knows_is_never_taken_for_something_known() {
         let future = json!({"name": "x", "quantumDisk": {}});
-        assert_eq!(Volume::read(&future).source, VolumeSource::Other("quantumDisk".into()));
+        assert_eq!(Volume::read((&future).into()).source, VolumeSource::Other("quantumDisk".into()));
         let mixture = json!({"name": "x", "persistentVolumeClaim": {"claimName": "c"}, "quantum": {}});
-        assert_eq!(Volume::read(&mixture).source, VolumeSource::Other("persistentVolumeClaim+quantum".into()));
-        assert_eq!(Network::read(&json!({"name": "n", "vdpa": {}})).source, NetworkSource::Other("vdpa".into()));
+        assert_eq!(Volume::read((&mixture).into()).source, VolumeSource::Other("persistentVolumeClaim+quantum".into()));
+        assert_eq!(Network::read((&json!({"name": "n", "vdpa": {}})).into()).source, NetworkSource::Other("vdpa".into()));
     }
 
     #[test]
     fn a_plugin_binding_goes_by_its_name() {
         let udn = json!({"name": "net", "binding": {"name": "l2bridge"}, "macAddress": "02:00:00:00:00:01"});
-        assert_eq!(Interface::read(&udn), Interface { name: "net", mac: Some("02:00:00:00:00:01"), binding: Some("l2bridge"), plugin: true });
+        assert_eq!(
+            Interface::read((&udn).into()),
+            Interface { name: "net", mac: Some("02:00:00:00:00:01"), binding: Some("l2bridge"), plugin: true }
+        );
     }
 }

@@ -13,6 +13,7 @@ use super::request::MoveRequest;
 use crate::model::assessment::AssessmentRow;
 use crate::model::finding::{Finding, Severity};
 use crate::model::inventory::Inventory;
+use crate::model::json::Json;
 use crate::model::kind::{self, Kind};
 use crate::model::names::ObjectRef;
 use crate::model::vm::Vmi;
@@ -183,7 +184,7 @@ fn networks(machine: &Machine) -> Vec<String> {
             NetworkSource::ResourceClaim | NetworkSource::Other(_) => network.name.to_owned(),
         })
         .collect();
-    let attached = instance.at("/domain/devices/autoattachPodInterface").and_then(serde_json::Value::as_bool).unwrap_or(true);
+    let attached = instance.at("/domain/devices/autoattachPodInterface").and_then(Json::as_bool).unwrap_or(true);
     if names.is_empty() && attached { vec!["pod".to_owned()] } else { names }
 }
 

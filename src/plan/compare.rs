@@ -41,8 +41,9 @@ impl fmt::Display for Difference {
 /// create ignores, nor an empty value, which servers leave out.
 pub fn differences(asked: &Manifest, reply: &Manifest) -> Vec<Difference> {
     let mut found = Vec::new();
-    for (key, value) in asked.0.as_object().into_iter().flatten().filter(|(key, _)| *key != "status") {
-        compare(&format!("/{}", escape(key)), value, reply.0.get(key), &mut found);
+    let reply = reply.value();
+    for (key, value) in asked.value().as_object().into_iter().flatten().filter(|(key, _)| *key != "status") {
+        compare(&format!("/{}", escape(key)), value, reply.get(key), &mut found);
     }
     found
 }
@@ -115,7 +116,7 @@ mod tests {
     use super::*;
 
     fn of(asked: Value, reply: Value) -> Vec<String> {
-        differences(&Manifest(asked), &Manifest(reply)).iter().map(ToString::to_string).collect()
+        differences(&Manifest::from(asked), &Manifest::from(reply)).iter().map(ToString::to_string).collect()
     }
 
     #[test]

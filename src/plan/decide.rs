@@ -121,7 +121,7 @@ fn machine_plan(machine: Machine, target: &Place, ask: &MoveRequest, revisions: 
 
 /// How a machine is powered, and whether its copy is started. One that its guest or a finished run stopped is not started by our doing.
 fn power(vm: Vm, instance: Option<Vmi>, start: StartPolicy) -> Power {
-    let (field, value) = run_field(vm.0).map_or((RunField::RunStrategy, "Halted".into()), |(field, value)| (field, value.clone()));
+    let (field, value) = run_field(vm.0).unwrap_or((RunField::RunStrategy, "Halted".into()));
     let running = instance.is_some_and(|instance| !instance.is_final());
     let start = match start {
         StartPolicy::AsBefore => running,

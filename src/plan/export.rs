@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Map, Value};
-
 use super::checks::disks::disks_of;
 use super::checks::machines::Machine;
 use super::references::references;
@@ -40,7 +38,7 @@ pub fn clean(object: &Manifest) -> Manifest {
     let mut clean = object.clone();
     clean.set("/metadata", fresh(object, namespace, object.name(), &[EVERYWHERE, rules]));
     for map in ["/metadata/labels", "/metadata/annotations"] {
-        if clean.at(map).and_then(Value::as_object).is_some_and(Map::is_empty) {
+        if clean.at(map).is_some_and(|map| map.fields().next().is_none()) {
             clean.remove(map);
         }
     }
@@ -70,7 +68,7 @@ mod tests {
     #[test]
     fn a_machine_comes_with_its_disks_and_what_it_refers_to() {
         let mut db = vm("db-1", &["data"]);
-        let volumes = db.0.pointer_mut("/spec/template/spec/volumes").and_then(serde_json::Value::as_array_mut);
+        let volumes = db.value_mut().pointer_mut("/spec/template/spec/volumes").and_then(serde_json::Value::as_array_mut);
         volumes.unwrap().push(json!({"name": "s", "secret": {"secretName": "login"}}));
         let secret = |name| object(kind::SECRET, name, json!({}));
         let world = World::new().source(db).source(claim("data", 20)).source(object(kind::DATA_VOLUME, "data", json!({})));

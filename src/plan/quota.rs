@@ -5,13 +5,12 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-
 use super::document::{DependentPlan, DiskPlan, MachinePlan, Ownership, PlanSpec};
 use super::relations::LAUNCHERS_OF_MACHINE;
 use super::request::Strategy;
 use crate::model::finding::{Finding, Severity};
 use crate::model::inventory::{Inventory, Place};
+use crate::model::json::Json;
 use crate::model::kind::{self, Kind};
 use crate::model::manifest::Manifest;
 use crate::model::quantity;
@@ -92,12 +91,12 @@ fn objects(plan: &PlanSpec, seen: &Inventory) -> Demand {
 /// Node ports and load balancers of a Service have quotas of their own.
 fn add_ports(demand: &mut Demand, dependent: &DependentPlan, seen: &Inventory) {
     let Some(service) = seen.source.objects.get(kind::SERVICE, &dependent.name).filter(|_| dependent.kind == kind::SERVICE) else { return };
-    let ports = i128::try_from(service.list("/spec/ports").len()).unwrap_or(0) * ONE;
+    let ports = i128::try_from(service.list("/spec/ports").count()).unwrap_or(0) * ONE;
     let balanced = service.text("/spec/type") == Some("LoadBalancer");
     if balanced {
         add(demand, "services.loadbalancers", ONE);
     }
-    let allocates = service.at("/spec/allocateLoadBalancerNodePorts").and_then(Value::as_bool).unwrap_or(true);
+    let allocates = service.at("/spec/allocateLoadBalancerNodePorts").and_then(Json::as_bool).unwrap_or(true);
     if service.text("/spec/type") == Some("NodePort") || balanced && allocates {
         add(demand, "services.nodeports", ports);
     }
@@ -153,7 +152,7 @@ fn compute(pod: &Manifest) -> Demand {
     let mut demand = Demand::new();
     for container in pod.list("/spec/containers") {
         for (group, resource) in [("requests", "cpu"), ("requests", "memory"), ("limits", "cpu"), ("limits", "memory")] {
-            let amount = container.pointer(&format!("/resources/{group}/{resource}")).and_then(Value::as_str).and_then(quantity::milli).unwrap_or(0);
+            let amount = container.text(&format!("/resources/{group}/{resource}")).and_then(quantity::milli).unwrap_or(0);
             add(&mut demand, format!("{group}.{resource}"), amount);
             if group == "requests" {
                 add(&mut demand, resource, amount);
@@ -176,9 +175,9 @@ fn exceeded(code: &str, severity: Severity, place: &Place, demand: &Demand, what
     let scoped = |quota: &Manifest| !quota.list("/spec/scopes").is_empty() || quota.at("/spec/scopeSelector").is_some();
     let mut found = Vec::new();
     for quota in place.objects.all(kind::QUOTA).filter(|quota| !scoped(quota)) {
-        let hard = quota.at("/status/hard").or_else(|| quota.at("/spec/hard")).and_then(Value::as_object);
-        for (key, limit) in hard.into_iter().flatten() {
-            let used = quota.at("/status/used").and_then(|used| used.get(key)).and_then(Value::as_str).and_then(quantity::milli).unwrap_or(0);
+        let hard = quota.at("/status/hard").or_else(|| quota.at("/spec/hard"));
+        for (key, limit) in hard.into_iter().flat_map(Json::fields) {
+            let used = quota.at("/status/used").and_then(|used| used.get(key)).and_then(Json::as_str).and_then(quantity::milli).unwrap_or(0);
             let (Some(more), Some(limit)) = (demand.get(key).copied(), limit.as_str().and_then(quantity::milli)) else { continue };
             if more > 0 && used + more > limit {
                 let message = format!(
@@ -210,7 +209,7 @@ fn amount(key: &str, milli: i128) -> String {
 fn limits(plan: &PlanSpec, seen: &Inventory, place: &Place, counts: impl Fn(&DiskPlan) -> bool) -> Vec<Finding> {
     let mut found = Vec::new();
     for (range, limit) in limits_of(place, "PersistentVolumeClaim") {
-        let bound = |side: &str| limit.pointer(&format!("/{side}/storage")).and_then(Value::as_str).and_then(quantity::units);
+        let bound = |side: &str| limit.text(&format!("/{side}/storage")).and_then(quantity::units);
         for disk in plan.machines.iter().flat_map(|machine| &machine.disks).filter(|disk| counts(disk)) {
             let bytes = asked(disk);
             let wrong = bound("min").filter(|min| bytes < *min).map(|min| ("at least", min));
@@ -236,7 +235,7 @@ fn limits(plan: &PlanSpec, seen: &Inventory, place: &Place, counts: impl Fn(&Dis
 fn throttled(plan: &PlanSpec, seen: &Inventory, target: &Place) -> Vec<Finding> {
     let mut found = Vec::new();
     for (range, limit) in limits_of(target, "Container") {
-        let Some(bound) = limit.pointer("/default/memory").and_then(Value::as_str).and_then(quantity::milli) else { continue };
+        let Some(bound) = limit.text("/default/memory").and_then(quantity::milli) else { continue };
         for machine in plan.machines.iter().filter(|machine| machine.power.start) {
             if guest_memory(seen, &machine.name).get("memory").is_some_and(|memory| *memory > bound) {
                 let message = format!(
@@ -256,9 +255,9 @@ fn throttled(plan: &PlanSpec, seen: &Inventory, target: &Place) -> Vec<Finding> 
 }
 
 /// The limits of one type in a namespace, with the limit range each is of.
-fn limits_of<'a>(place: &'a Place, wanted: &'a str) -> impl Iterator<Item = (&'a Manifest, &'a Value)> {
+fn limits_of<'a>(place: &'a Place, wanted: &'a str) -> impl Iterator<Item = (&'a Manifest, Json<'a>)> {
     let ranges = place.objects.all(kind::LIMIT_RANGE);
-    ranges.flat_map(|range| range.list("/spec/limits").iter().map(move |limit| (range, limit))).filter(move |(_, limit)| limit["type"] == wanted)
+    ranges.flat_map(|range| range.list("/spec/limits").map(move |limit| (range, limit))).filter(move |(_, limit)| limit.text("/type") == Some(wanted))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Stories about batches that do not fit.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::model::names::End;

@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::rewrite::dependent::COPIED;
 use super::rewrite::vm::hostname;
 use crate::model::inventory::Place;
+use crate::model::json::Json;
 use crate::model::kind::{self, Kind};
 use crate::model::manifest::Manifest;
 use crate::model::vm::{InstanceSpec, Matcher, Vm};
@@ -82,9 +83,9 @@ pub fn pod_labels(vm: &Manifest, vmi: Option<&Manifest>) -> BTreeMap<String, Str
 }
 
 /// Whether a Service's selector picks a pod with these labels. Without a selector it picks nothing.
-pub fn selects(selector: Option<&Value>, labels: &BTreeMap<String, String>) -> bool {
-    let Some(selector) = selector.and_then(Value::as_object).filter(|selector| !selector.is_empty()) else { return false };
-    selector.iter().all(|(key, value)| labels.get(key).map(String::as_str) == value.as_str())
+pub fn selects(selector: Option<Json>, labels: &BTreeMap<String, String>) -> bool {
+    let mut wanted = selector.into_iter().flat_map(Json::fields).map(|(key, value)| labels.get(key).map(String::as_str) == value.as_str()).peekable();
+    wanted.peek().is_some() && wanted.all(|is| is)
 }
 
 struct Found<'a> {
@@ -127,7 +128,7 @@ fn volumes(spec: InstanceSpec, found: &mut Found) {
 fn credentials(spec: InstanceSpec, found: &mut Found) {
     for credential in spec.list("/accessCredentials") {
         for way in ["sshPublicKey", "userPassword"] {
-            let secret = credential.pointer(&format!("/{way}/source/secret/secretName")).and_then(Value::as_str);
+            let secret = credential.text(&format!("/{way}/source/secret/secretName"));
             found.add(kind::SECRET, secret.unwrap_or_default(), false, "access credentials");
         }
     }
@@ -207,7 +208,7 @@ mod tests {
             {"name": "c", "secret": {"secretName": "maybe", "optional": true}},
             {"name": "d", "configMap": {"name": "kube-root-ca.crt"}},
         ]);
-        let vm = Manifest(json!({"metadata": {"name": "a"}, "spec": {"template": {"spec": {"volumes": volumes}}}}));
+        let vm = Manifest::from(json!({"metadata": {"name": "a"}, "spec": {"template": {"spec": {"volumes": volumes}}}}));
         assert_eq!(seen(&vm, World::new()), [("configmaps/conf".to_owned(), false, false), ("secrets/maybe".to_owned(), true, false)]);
     }
 }

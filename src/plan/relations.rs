@@ -1,7 +1,5 @@
 //! What names what in a namespace, so that it is found by what it names: a line for each relation.
 
-use serde_json::Value;
-
 use crate::model::disk::Claim;
 use crate::model::kind::{self, Kind};
 use crate::model::manifest::Manifest;
@@ -57,14 +55,13 @@ fn used(instance: InstanceSpec) -> Vec<String> {
 }
 
 fn mounted(pod: &Manifest) -> Vec<String> {
-    let claim = |volume: &Value| Some(volume.pointer("/persistentVolumeClaim/claimName")?.as_str()?.to_owned());
-    pod.list("/spec/volumes").iter().filter_map(claim).collect()
+    pod.list("/spec/volumes").filter_map(|volume| volume.text("/persistentVolumeClaim/claimName").map(str::to_owned)).collect()
 }
 
 fn offered(source: &Manifest) -> Vec<String> {
     let Some(claim) = source.at("/status/source/pvc").or_else(|| source.at("/spec/source/pvc")) else { return Vec::new() };
-    let here = claim.get("namespace").and_then(Value::as_str).is_none_or(|namespace| Some(namespace) == source.namespace());
-    claim["name"].as_str().filter(|_| here).map(str::to_owned).into_iter().collect()
+    let here = claim.text("/namespace").is_none_or(|namespace| Some(namespace) == source.namespace());
+    claim.text("/name").filter(|_| here).map(str::to_owned).into_iter().collect()
 }
 
 fn copied(claim: &Manifest) -> Vec<String> {

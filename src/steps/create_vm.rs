@@ -35,7 +35,7 @@ fn marks(cx: &Cx, plan: &MachinePlan) -> Marks {
 /// Takes the target's ability to run and says whether its guest and pods are gone.
 pub(super) async fn target_down(cx: &Cx, plan: &MachinePlan, vm: &Manifest) -> Result<Option<String>, StepError> {
     if let Some((field, value)) = run_field(vm)
-        && *value != halted(field)
+        && value != halted(field)
     {
         let ops = [
             PatchOp::same_object(vm),
@@ -63,7 +63,7 @@ impl Perform for CreateVm<'_> {
         }
         // Until KubeVirt has adopted them, deleting the machine would not delete its disks as it did in the source.
         for template in vm.list("/spec/dataVolumeTemplates") {
-            let name = template.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+            let name = template.text("/metadata/name").unwrap_or_default();
             let adopted =
                 cx.get(End::Target, kind::DATA_VOLUME, name).await?.is_some_and(|volume| volume.owners().any(|owner| owner.uid == vm.uid()));
             if !adopted {

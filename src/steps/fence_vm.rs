@@ -34,7 +34,7 @@ impl FenceVm<'_> {
         let mark = serde_json::to_string(&cx.mark()).map_err(|error| StepError::permanent(error.to_string()))?;
         let mut ops = fence(vm, &cx.move_id, &mark, power.running);
         // A machine that did not run keeps its strategy, also when somebody tried to start it under the fence.
-        if !power.running && run_field(vm).is_some_and(|(field, value)| field == power.field && *value != power.value) {
+        if !power.running && run_field(vm).is_some_and(|(field, value)| field == power.field && value != power.value) {
             if ops.is_empty() {
                 ops.push(PatchOp::unchanged(vm));
             }
@@ -103,7 +103,7 @@ impl Perform for FenceVm<'_> {
             // Every try comes after a look of its own: the one before may have lost a race.
             Some(mark) if mark.move_id != cx.move_id.0 => return Err(StepError::Blocked(self.theirs(cx, &mark))),
             Some(mark) if mark.holder > cx.holder.number => return Err(taken_over(&mark)),
-            None if run_field(&vm) != Some((power.field, &power.value)) => return Err(self.changed(cx)),
+            None if run_field(&vm) != Some((power.field, power.value.clone())) => return Err(self.changed(cx)),
             None if !power.running && !self.runs_as_planned(cx).await? => return Err(self.changed(cx)),
             _ => {}
         }
@@ -147,10 +147,10 @@ impl FenceVm<'_> {
     async fn send_off(&self, cx: &Cx, vm: &Manifest) -> Result<Option<String>, StepError> {
         let instance = cx.get(End::Source, kind::VMI, self.machine).await?;
         let affinity = instance.as_ref().filter(|instance| !Vmi(instance).is_final()).and_then(|instance| instance.at("/spec/affinity"));
-        if affinity.is_none_or(|affinity| without_fence(affinity).as_ref() == Some(affinity)) {
+        if affinity.is_none_or(|affinity| without_fence(affinity).is_some_and(|rest| affinity == rest)) {
             return Ok(None);
         }
-        if let Some((field, value)) = run_field(vm).filter(|(field, value)| **value != halted(*field)) {
+        if let Some((field, value)) = run_field(vm).filter(|(field, value)| *value != halted(*field)) {
             let at = cx.reference(End::Source, kind::VM, self.machine);
             let ops = [
                 PatchOp::same_object(vm),

@@ -1,7 +1,5 @@
 //! Who still holds the disks of a machine: instances, pods, attachments to nodes.
 
-use serde_json::Value;
-
 use super::cx::{Cx, fault};
 use crate::cluster::Reason;
 use crate::engine::StepError;
@@ -39,8 +37,7 @@ fn is_over(pod: &Manifest) -> bool {
 }
 
 fn mounts(pod: &Manifest, claims: &[&str]) -> bool {
-    let claim = |volume: &Value| volume.pointer("/persistentVolumeClaim/claimName").and_then(Value::as_str).map(str::to_owned);
-    pod.list("/spec/volumes").iter().filter_map(claim).any(|claim| claims.contains(&claim.as_str()))
+    pod.list("/spec/volumes").filter_map(|volume| volume.text("/persistentVolumeClaim/claimName")).any(|claim| claims.contains(&claim))
 }
 
 /// The launcher of this machine, by its owner.

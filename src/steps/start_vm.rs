@@ -12,6 +12,7 @@ use crate::cluster::{Dry, Topic};
 use crate::engine::{Probe, StepError, Undo};
 use crate::model::age::human;
 use crate::model::event::Progress;
+use crate::model::json::Json;
 use crate::model::kind;
 use crate::model::manifest::Manifest;
 use crate::model::names::End;
@@ -46,8 +47,9 @@ fn wanted(plan: &MachinePlan) -> Value {
 /// An instance on its way up of which nothing bad is known.
 /// Source of the conditions: kubevirt/kubevirt `pkg/virt-controller/watch/vmi/lifecycle.go` (1.8).
 fn comes_up(instance: &Manifest) -> bool {
-    let bad = |condition: &Value| condition["status"] == "False" && (condition["type"] == "PodScheduled" || condition["type"] == "Synchronized");
-    ["Pending", "Scheduling", "Scheduled"].contains(&Vmi(instance).phase()) && !instance.list("/status/conditions").iter().any(bad)
+    let bad =
+        |condition: Json| condition.text("/status") == Some("False") && matches!(condition.text("/type"), Some("PodScheduled" | "Synchronized"));
+    ["Pending", "Scheduling", "Scheduled"].contains(&Vmi(instance).phase()) && !instance.list("/status/conditions").any(bad)
 }
 
 impl StartVm<'_> {
@@ -85,7 +87,7 @@ impl Perform for StartVm<'_> {
             return Ok(Probe::Underway(Progress::waiting_for(format!("its guest to start ({})", Vmi(instance).phase()))));
         }
         let vm = self.vm(cx).await?;
-        if run_field(&vm).is_none_or(|(_, value)| *value != wanted(plan)) {
+        if run_field(&vm).is_none_or(|(_, value)| value != wanted(plan)) {
             return match cx.standing(self.machine).await? {
                 Standing::Held(_) => Ok(Probe::Absent),
                 Standing::Broken(why) => Ok(Probe::Stale(why)),
@@ -114,7 +116,7 @@ impl Perform for StartVm<'_> {
         cx.held(self.machine).await?;
         let at = cx.reference(End::Target, kind::VM, &plan.target);
         let Some((field, value)) = run_field(&vm) else { return Err(StepError::permanent("the target has no run strategy")) };
-        if *value != wanted(plan) {
+        if value != wanted(plan) {
             let ops = [
                 PatchOp::same_object(&vm),
                 PatchOp::Test(field.pointer().to_owned(), value.clone()),

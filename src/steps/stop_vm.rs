@@ -70,8 +70,8 @@ impl StopVm<'_> {
         let name = vmi.node().unwrap_or("its node");
         let node = cx.get(End::Source, kind::NODE, name).await.ok().flatten();
         let is_silent = |node: Manifest| {
-            let off = node.list("/spec/taints").iter().any(|taint| taint["key"] == OUT_OF_SERVICE);
-            !off && condition_at(&node, "Ready").is_some_and(|ready| ready["status"] != "True")
+            let off = node.list("/spec/taints").any(|taint| taint.text("/key") == Some(OUT_OF_SERVICE));
+            !off && condition_at(&node, "Ready").is_some_and(|ready| ready.text("/status") != Some("True"))
         };
         let silent = node.is_some_and(is_silent);
         if !silent && vmi.phase() != "Unknown" {

@@ -92,12 +92,12 @@ impl State {
         match (seen.method.as_str(), found) {
             ("GET", _) if seen.query.contains("watch=true") => Reply::Silence,
             ("GET", Some(found)) if seen.path.contains("/virtualmachines/") && !self.slow.is_zero() => late(&found, self.slow),
-            ("GET", Some(found)) => Reply::ok(found.0),
+            ("GET", Some(found)) => Reply::ok(found.into_value()),
             // Enough of field selectors for the one in use.
             ("GET", None) if seen.path.rsplit('/').next().is_some_and(|last| last.ends_with('s')) => {
                 let ended = |object: &&Manifest| !seen.query.contains("reason%3DStopped") || object.text("/reason") == Some("Stopped");
                 let below = self.objects.iter().filter(|(path, _)| path.starts_with(&format!("{}/", seen.path)));
-                Reply::list(below.map(|(_, object)| object).filter(ended).map(|object| object.0.clone()).collect())
+                Reply::list(below.map(|(_, object)| object).filter(ended).map(|object| object.value().into_owned()).collect())
             }
             ("PUT", _) if seen.path.ends_with("/start") && self.deaf_to_starts => Reply::Break,
             ("PUT", _) if seen.path.ends_with("/start") => Reply::ok(Value::Null),
@@ -107,12 +107,12 @@ impl State {
                 if changed.at("/spec") != found.at("/spec") {
                     changed.set("/metadata/generation", (found.generation() + 1).into());
                 }
-                Reply::ok(self.keep(changed).0)
+                Reply::ok(self.keep(changed).into_value())
             }
             ("POST", _) => {
-                let mut made = Manifest(seen.body.clone());
+                let mut made = Manifest::from(seen.body.clone());
                 made.set("/metadata/uid", "made".into());
-                Reply::ok(self.keep(made).0)
+                Reply::ok(self.keep(made).into_value())
             }
             ("DELETE", Some(_)) => {
                 self.objects.remove(&seen.path);
@@ -126,7 +126,7 @@ impl State {
 /// An object that comes after a while.
 fn late(object: &Manifest, time: Duration) -> Reply {
     let (sender, reply) = Reply::lines();
-    let text = object.0.to_string();
+    let text = object.value().to_string();
     tokio::spawn(async move {
         System::new().sleep(time).await;
         sender.unbounded_send(text).unwrap();

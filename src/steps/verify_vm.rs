@@ -13,6 +13,7 @@ use crate::model::age::human;
 use crate::model::disk::{Claim, Volume};
 use crate::model::event::Progress;
 use crate::model::finding::Finding;
+use crate::model::json::Json;
 use crate::model::kind;
 use crate::model::manifest::Manifest;
 use crate::model::names::End;
@@ -93,9 +94,9 @@ impl VerifyVm<'_> {
             phase => return Guest::NotYet(format!("its instance to run (now {phase})")),
         }
         let reported = vmi.reported_interfaces();
-        let text = |interface: &Value, key: &str| interface.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let text = |interface: Json, key: &str| interface.get(key).and_then(Json::as_str).unwrap_or_default().to_owned();
         for (name, mac) in &plan.identity.macs {
-            match reported.iter().find(|interface| text(interface, "name") == *name) {
+            match reported.clone().find(|interface| text(*interface, "name") == *name) {
                 Some(found) if text(found, "mac").eq_ignore_ascii_case(mac) => {}
                 Some(found) => return Guest::Wrong(format!("interface {name} has MAC address {} and not {mac}", text(found, "mac"))),
                 None => return Guest::NotYet(format!("interface {name} to be reported")),
@@ -107,7 +108,7 @@ impl VerifyVm<'_> {
         if !vmi.condition("Ready") {
             return Guest::NotYet("its instance to be ready".to_owned());
         }
-        let addresses: Vec<String> = reported.iter().map(|interface| text(interface, "ipAddress")).filter(|address| !address.is_empty()).collect();
+        let addresses: Vec<String> = reported.clone().map(|interface| text(interface, "ipAddress")).filter(|address| !address.is_empty()).collect();
         if addresses.is_empty() && !reported.is_empty() {
             return Guest::NotYet("an address from its guest".to_owned());
         }

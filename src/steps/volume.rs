@@ -10,6 +10,7 @@ use crate::engine::StepError;
 use crate::model::disk::{Claim, Volume};
 use crate::model::event::Progress;
 use crate::model::finding::Finding;
+use crate::model::json::Json;
 use crate::model::kind;
 use crate::model::manifest::{Manifest, escape};
 use crate::model::names::{ANNOTATION_RECLAIM_POLICY, ANNOTATION_TOUCH, End, LABEL_MOVE, ObjectRef};
@@ -173,7 +174,7 @@ pub(super) fn reference_to(claim: &Manifest) -> Value {
 
 /// The reference that a volume holds, without the version at which it was made.
 pub(super) fn reference_of(volume: &Manifest) -> Value {
-    let mut reference = volume.at(CLAIM_REF).cloned().unwrap_or_default();
+    let mut reference = volume.at(CLAIM_REF).map(Json::to_value).unwrap_or_default();
     if let Some(fields) = reference.as_object_mut() {
         fields.remove("resourceVersion");
     }

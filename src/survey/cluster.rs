@@ -9,7 +9,6 @@ use crate::cluster::Access;
 use crate::model::failure::Failure;
 use crate::model::inventory::{ClusterSeen, Look, Objects, Stack};
 use crate::model::kind::{self, Kind};
-use crate::model::manifest::Manifest;
 
 const ROWS: &[Row] =
     &[Row::whole(kind::NODE), Row::whole(kind::CLUSTER_INSTANCETYPE), Row::whole(kind::CLUSTER_PREFERENCE), Row::whole(kind::KUBEVIRT)];
@@ -69,6 +68,6 @@ async fn text(eyes: &Eyes<'_>, path: &str, pointer: &str) -> Result<Option<Strin
 
 /// Source of the field: kubevirt/kubevirt `staging/src/kubevirt.io/api/core/v1/types.go`, DeveloperConfiguration.
 fn gates(objects: &Objects) -> Vec<String> {
-    let listed = |kubevirt: &Manifest| kubevirt.list("/spec/configuration/developerConfiguration/featureGates").to_vec();
-    objects.all(kind::KUBEVIRT).flat_map(listed).filter_map(|gate| gate.as_str().map(str::to_owned)).collect()
+    let listed = objects.all(kind::KUBEVIRT).flat_map(|kubevirt| kubevirt.list("/spec/configuration/developerConfiguration/featureGates"));
+    listed.filter_map(|gate| gate.as_str().map(str::to_owned)).collect()
 }

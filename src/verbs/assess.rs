@@ -90,7 +90,7 @@ fn show(cx: &Context, args: &Args, found: &Assessed) -> Result<String, Failure> 
 /// The machines themselves.
 fn machines(found: &Assessed) -> Vec<Value> {
     let objects = &found.seen.source.objects;
-    found.assessment.rows().filter_map(|row| objects.get(kind::VM, &row.name)).map(|vm| vm.0.clone()).collect()
+    found.assessment.rows().filter_map(|row| objects.get(kind::VM, &row.name)).map(|vm| vm.value().into_owned()).collect()
 }
 
 async fn keep(cx: &mut Context, found: &Assessed, folder: &Path) -> Result<(), Failure> {

@@ -94,7 +94,7 @@ async fn document(path: &Path) -> &'static str {
 
 /// Opens the move whose ConfigMaps these are.
 async fn in_cluster(items: &Value) -> Result<Opened, crate::model::failure::Failure> {
-    let items: Vec<Manifest> = items.as_array().unwrap().iter().cloned().map(Manifest).collect();
+    let items: Vec<Manifest> = items.as_array().unwrap().iter().cloned().map(Manifest::from).collect();
     let header = items.iter().find(|item| item.text("/data/header").is_some()).unwrap();
     let (namespace, name) = (header.namespace().unwrap().to_owned(), header.name().strip_prefix("vmmove-").unwrap().to_owned());
     let (cluster, _) = items.into_iter().fold(bare(), super::looking::shop::Shop::with).serve();

@@ -1,6 +1,7 @@
 //! What the machine refers to that is not copied, must not be copied, or would not be the same in another namespace.
 
 use super::{block, warn};
+use crate::model::json::Json;
 use crate::model::kind;
 use crate::model::manifest::Manifest;
 use crate::model::vm::Vm;
@@ -127,7 +128,7 @@ fn tied(machine: &Machine, _: &MoveRequest) -> Vec<String> {
 
 fn searches(machine: &Machine, _: &MoveRequest) -> Vec<String> {
     let domain = format!("{}.svc", machine.seen.source.namespace);
-    let searched = Vm(machine.vm).instance().list("/dnsConfig/searches").iter().filter_map(|search| search.as_str());
+    let searched = Vm(machine.vm).instance().list("/dnsConfig/searches").filter_map(Json::as_str);
     searched.filter(|search| search.starts_with(&domain)).map(str::to_owned).collect()
 }
 

@@ -2,9 +2,8 @@
 //!
 //! Source of the known names: kubevirt/kubevirt 1.8 `staging/src/kubevirt.io/api/core/v1/{schema,types}.go`.
 
-use serde_json::Value;
-
 use super::{block, warn};
+use crate::model::json::Json;
 use crate::model::kind;
 use crate::model::manifest::Manifest;
 use crate::model::vm::{Vm, Vmi};
@@ -159,11 +158,11 @@ const PARTS: [&str; 23] = [
 
 fn resource_claims(machine: &Machine, _: &MoveRequest) -> Vec<String> {
     let spec = Vm(machine.vm).instance();
-    let name = |entry: &Value| entry.get("name").and_then(Value::as_str).unwrap_or("without a name").to_owned();
+    let name = |entry: Json| entry.text("/name").unwrap_or("without a name").to_owned();
     let devices = ["/domain/devices/gpus", "/domain/devices/hostDevices"].into_iter().flat_map(|list| spec.list(list));
     let claimed = devices.filter(|device| device.get("claimName").is_some());
     let networks = spec.networks().filter(|network| network.source == NetworkSource::ResourceClaim).map(|network| network.name.to_owned());
-    spec.list("/resourceClaims").iter().chain(claimed).map(name).chain(networks).collect()
+    spec.list("/resourceClaims").chain(claimed).map(name).chain(networks).collect()
 }
 
 fn hooks(machine: &Machine, _: &MoveRequest) -> Vec<String> {
@@ -176,8 +175,8 @@ fn presets(machine: &Machine, _: &MoveRequest) -> Vec<String> {
     let applied = machine.vmi.into_iter().flat_map(Manifest::annotations).filter_map(|(key, _)| key.strip_prefix(APPLIED).map(str::to_owned));
     let labels: Vec<(&str, &str)> = Vm(machine.vm).instance().labels().collect();
     let matches = |preset: &&Manifest| {
-        let wanted = preset.at("/spec/selector/matchLabels").and_then(Value::as_object);
-        wanted.is_none_or(|wanted| wanted.iter().all(|(key, value)| value.as_str().is_some_and(|value| labels.contains(&(key.as_str(), value)))))
+        let wanted = preset.at("/spec/selector/matchLabels");
+        wanted.is_none_or(|wanted| wanted.fields().all(|(key, value)| value.as_str().is_some_and(|value| labels.contains(&(key, value)))))
     };
     let matching = machine.beside(kind::PRESET).filter(matches).map(|preset| preset.name().to_owned());
     let mut found: Vec<String> = applied.chain(matching).collect();
@@ -189,11 +188,10 @@ fn presets(machine: &Machine, _: &MoveRequest) -> Vec<String> {
 fn unknown_devices(machine: &Machine, _: &MoveRequest) -> Vec<String> {
     let spec = Vm(machine.vm).instance();
     let mut found = strangers(spec.at("/domain/devices"), &DEVICES);
-    for (index, credential) in spec.list("/accessCredentials").iter().enumerate() {
-        let ways = credential.as_object().into_iter().flatten();
-        let known =
-            ways.filter(|(way, value)| !(matches!(way.as_str(), "sshPublicKey" | "userPassword") && value.pointer("/source/secret").is_some()));
-        found.extend(known.map(|(way, _)| format!("accessCredentials {index} ({way})")));
+    for (index, credential) in spec.list("/accessCredentials").enumerate() {
+        let known = |way: &str, value: Json| matches!(way, "sshPublicKey" | "userPassword") && value.at("/source/secret").is_some();
+        let strange = credential.fields().filter(|(way, value)| !known(way, *value));
+        found.extend(strange.map(|(way, _)| format!("accessCredentials {index} ({way})")));
     }
     found
 }
@@ -205,15 +203,12 @@ fn unknown_parts(machine: &Machine, _: &MoveRequest) -> Vec<String> {
 fn neighbours(machine: &Machine, _: &MoveRequest) -> Vec<String> {
     let spec = machine.vmi.map_or_else(|| Vm(machine.vm).instance(), |vmi| Vmi(vmi).instance());
     let parts = ["/affinity/podAffinity", "/affinity/podAntiAffinity", "/topologySpreadConstraints"];
-    let says = |part: &&str| {
-        spec.at(part)
-            .is_some_and(|value| value.as_object().is_some_and(|map| !map.is_empty()) || value.as_array().is_some_and(|list| !list.is_empty()))
-    };
+    let says = |part: &&str| spec.at(part).is_some_and(|value| value.fields().next().is_some() || !value.items().is_empty());
     parts.into_iter().filter(says).filter_map(|part| part.rsplit('/').next()).map(str::to_owned).collect()
 }
 
 /// The keys of an object that are not among the known ones.
-fn strangers(object: Option<&Value>, known: &[&str]) -> Vec<String> {
-    let keys = object.and_then(Value::as_object).into_iter().flatten();
-    keys.filter(|(key, value)| !value.is_null() && !known.contains(&key.as_str())).map(|(key, _)| key.clone()).collect()
+fn strangers(object: Option<Json>, known: &[&str]) -> Vec<String> {
+    let fields = object.into_iter().flat_map(Json::fields);
+    fields.filter(|(key, value)| !value.is_null() && !known.contains(key)).map(|(key, _)| key.to_owned()).collect()
 }

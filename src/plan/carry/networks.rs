@@ -2,10 +2,9 @@
 //!
 //! Sources: kubevirt/kubevirt `api/core/v1/types.go` (Interface, InterfaceBindingPlugin); kubemacpool `pkg/pool-manager`.
 
-use serde_json::Value;
-
 use super::{block, warn};
 use crate::model::inventory::Place;
+use crate::model::json::Json;
 use crate::model::kind;
 use crate::model::vm::{InstanceSpec, Vm};
 use crate::model::volume::NetworkSource;
@@ -151,10 +150,10 @@ fn unknown(machine: &Machine, _: &MoveRequest) -> Vec<String> {
         NetworkSource::Other(keys) => Some(format!("{} ({keys})", network.name)),
         _ => None,
     });
-    let interfaces = spec.list("/domain/devices/interfaces").iter().filter_map(|interface| {
-        let stranger = |(key, value): &(&String, &Value)| !value.is_null() && !INTERFACE.contains(&key.as_str()) && !BINDINGS.contains(&key.as_str());
-        let keys: Vec<&str> = interface.as_object()?.iter().filter(stranger).map(|(key, _)| key.as_str()).collect();
-        let name = interface.get("name").and_then(Value::as_str).unwrap_or("without a name");
+    let interfaces = spec.list("/domain/devices/interfaces").filter_map(|interface| {
+        let stranger = |(key, value): &(&str, Json)| !value.is_null() && !INTERFACE.contains(key) && !BINDINGS.contains(key);
+        let keys: Vec<&str> = interface.fields().filter(stranger).map(|(key, _)| key).collect();
+        let name = interface.text("/name").unwrap_or("without a name");
         (!keys.is_empty()).then(|| format!("{name} ({})", keys.join("+")))
     });
     networks.chain(interfaces).collect()

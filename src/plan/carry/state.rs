@@ -106,7 +106,7 @@ fn unknown_size(machine: &Machine, _: &MoveRequest) -> Vec<String> {
 fn preferences(machine: &Machine) -> Vec<Manifest> {
     let Some(matcher) = Vm(machine.vm).preference() else { return Vec::new() };
     let frozen = matcher.revision.and_then(|revision| machine.seen.source.objects.get(kind::CONTROLLER_REVISION, revision));
-    let frozen = frozen.and_then(|revision| revision.at("/data")).map(|data| Manifest(data.clone()));
+    let frozen = frozen.and_then(|revision| revision.at("/data")).map(|data| Manifest::from(data.to_value()));
     let current = object(machine, matcher, kind::PREFERENCE, kind::CLUSTER_PREFERENCE).cloned();
     frozen.into_iter().chain(current).collect()
 }

@@ -110,7 +110,7 @@ pub(super) const CHECKS: &[Check] = &[
 
 fn shared(machine: &Machine, _: &MoveRequest) -> Vec<String> {
     let spec = Vm(machine.vm).instance();
-    let reserved = spec.disks().iter().filter(|disk| disk.pointer("/lun/reservation").and_then(serde_json::Value::as_bool).unwrap_or(false));
+    let reserved = spec.disks().filter(|disk| disk.flag("/lun/reservation"));
     let reserved = reserved.filter_map(|disk| disk.get("name")?.as_str());
     let mut names: Vec<String> = spec.shareable_disks().chain(reserved).map(str::to_owned).collect();
     names.dedup();
@@ -133,7 +133,7 @@ fn forgetful(machine: &Machine, _: &MoveRequest) -> Vec<String> {
     if machine.vmi.is_none() {
         return Vec::new();
     }
-    let disks = Vm(machine.vm).instance().disks().iter();
+    let disks = Vm(machine.vm).instance().disks();
     let read_only: Vec<&str> = disks.filter(|disk| disk.get("cdrom").is_some()).filter_map(|disk| disk.get("name")?.as_str()).collect();
     let mut names = named(machine, |source| matches!(source, VolumeSource::ContainerDisk { .. } | VolumeSource::EmptyDisk));
     names.retain(|name| !read_only.contains(&name.as_str()));
@@ -141,8 +141,8 @@ fn forgetful(machine: &Machine, _: &MoveRequest) -> Vec<String> {
 }
 
 fn utility(machine: &Machine, _: &MoveRequest) -> Vec<String> {
-    let name = |volume: &serde_json::Value| volume.get("name").and_then(serde_json::Value::as_str).unwrap_or("without a name").to_owned();
-    specs(machine).flat_map(|spec| spec.list("/utilityVolumes")).map(name).collect()
+    let volumes = specs(machine).flat_map(|spec| spec.list("/utilityVolumes"));
+    volumes.map(|volume| volume.text("/name").unwrap_or("without a name").to_owned()).collect()
 }
 
 fn unknown(machine: &Machine, _: &MoveRequest) -> Vec<String> {

@@ -2,6 +2,7 @@
 
 use crate::model::finding::Finding;
 use crate::model::inventory::Inventory;
+use crate::model::json::Json;
 use crate::model::kind;
 use crate::model::manifest::Manifest;
 use crate::model::names::ObjectRef;
@@ -70,8 +71,8 @@ pub fn target_name<'a>(ask: &'a MoveRequest, name: &'a str) -> &'a str {
 }
 
 /// The condition of this type.
-pub fn condition_at<'a>(object: &'a Manifest, kind: &str) -> Option<&'a serde_json::Value> {
-    object.list("/status/conditions").iter().find(|condition| condition.get("type").and_then(serde_json::Value::as_str) == Some(kind))
+pub fn condition_at<'a>(object: &'a Manifest, kind: &str) -> Option<Json<'a>> {
+    object.list("/status/conditions").find(|condition| condition.text("/type") == Some(kind))
 }
 
 /// The name nearest to a mistyped one, if any is near.

@@ -17,7 +17,7 @@ fn node_not_ready(machine: &Machine) -> Option<Finding> {
         return None;
     }
     let what = match nodes.get(kind::NODE, name) {
-        Some(node) if condition_at(node, "Ready").is_some_and(|ready| ready["status"] == "True") => return None,
+        Some(node) if condition_at(node, "Ready").is_some_and(|ready| ready.text("/status") == Some("True")) => return None,
         Some(_) => "does not answer (NotReady)",
         None => "is gone from the cluster",
     };

@@ -28,7 +28,7 @@ const POOL_KIND: &str = "VirtualMachinePool";
 
 fn pooled(machine: &Machine) -> Option<Finding> {
     let owner = machine.vm.owners().find(|owner| owner.kind == POOL_KIND).map(|owner| owner.name);
-    let finalizer = machine.vm.list("/metadata/finalizers").iter().any(|finalizer| finalizer == POOL_FINALIZER);
+    let finalizer = machine.vm.list("/metadata/finalizers").any(|finalizer| finalizer.as_str() == Some(POOL_FINALIZER));
     if owner.is_none() && !finalizer {
         return None;
     }
@@ -63,8 +63,8 @@ fn tracker(vm: &Manifest) -> Option<String> {
     let keys: Vec<&str> = vm.labels().into_keys().chain(vm.annotations().into_keys()).collect();
     let marked = TRACKERS.iter().find(|(_, mark)| keys.iter().any(|key| matches(key, mark))).map(|(tool, _)| *tool);
     let applied = || {
-        let managers = vm.list("/metadata/managedFields").iter().filter_map(|entry| entry.get("manager")?.as_str());
-        managers.into_iter().any(|manager| manager.starts_with("argocd")).then_some("Argo CD")
+        let mut managers = vm.list("/metadata/managedFields").filter_map(|entry| entry.text("/manager"));
+        managers.any(|manager| manager.starts_with("argocd")).then_some("Argo CD")
     };
     marked.or_else(applied).map(str::to_owned)
 }

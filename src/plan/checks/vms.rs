@@ -9,6 +9,7 @@ use super::Check;
 use super::machines::{Machine, condition_at, each, nearest};
 use crate::model::finding::Finding;
 use crate::model::inventory::Inventory;
+use crate::model::json::Json;
 use crate::model::kind;
 use crate::model::manifest::Manifest;
 use crate::model::names::{ANNOTATION_FENCE, FENCE_NODE_LABEL};
@@ -85,9 +86,9 @@ fn fenced(machine: &Machine) -> Option<Finding> {
 /// The value of the fence's node affinity, if any required term has it: the move, or nothing.
 fn fence_value(vm: &Manifest) -> Option<&str> {
     let terms = vm.list("/spec/template/spec/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms");
-    let expressions = terms.iter().filter_map(|term| term.get("matchExpressions")?.as_array()).flatten();
-    let fence = expressions.into_iter().find(|expression| expression.get("key").and_then(Value::as_str) == Some(FENCE_NODE_LABEL))?;
-    Some(fence.pointer("/values/0").and_then(Value::as_str).unwrap_or_default())
+    let mut expressions = terms.flat_map(|term| term.list("/matchExpressions"));
+    let fence = expressions.find(|expression| expression.text("/key") == Some(FENCE_NODE_LABEL))?;
+    Some(fence.text("/values/0").unwrap_or_default())
 }
 
 fn paused(machine: &Machine) -> Option<Finding> {
@@ -154,7 +155,7 @@ fn volumes_changing(machine: &Machine) -> Option<Finding> {
 
 fn dumping_memory(machine: &Machine) -> Option<Finding> {
     let request = machine.vm.at("/status/memoryDumpRequest")?;
-    let phase = request.get("phase").and_then(Value::as_str).unwrap_or("Associating");
+    let phase = request.text("/phase").unwrap_or("Associating");
     (!matches!(phase, "Completed" | "Failed")).then(|| {
         Finding::blocking("V010", machine.reference(), format!("a memory dump is under way ({phase})"))
             .hint("wait until it has finished, then plan again")
@@ -162,7 +163,7 @@ fn dumping_memory(machine: &Machine) -> Option<Finding> {
 }
 
 fn change_requested(machine: &Machine) -> Option<Finding> {
-    let action = machine.vm.list("/status/stateChangeRequests").first()?.get("action").and_then(Value::as_str).unwrap_or("change");
+    let action = machine.vm.list("/status/stateChangeRequests").next()?.text("/action").unwrap_or("change");
     Some(
         Finding::blocking("V011", machine.reference(), format!("a {} was asked for and is not done yet", action.to_lowercase()))
             .hint("wait until it is done, then plan again"),
@@ -173,8 +174,7 @@ fn restart_required(machine: &Machine) -> Option<Finding> {
     if !machine.lens().condition("RestartRequired") {
         return None;
     }
-    let message =
-        condition_at(machine.vm, "RestartRequired").and_then(|condition| condition.get("message")).and_then(Value::as_str).unwrap_or_default();
+    let message = condition_at(machine.vm, "RestartRequired").and_then(|condition| condition.text("/message")).unwrap_or_default();
     let words = if message.is_empty() { String::new() } else { format!(" ({message})") };
     Some(
         Finding::warning(
@@ -226,7 +226,7 @@ fn backing_up(machine: &Machine) -> Option<Finding> {
     let under_way = |object: &Manifest| {
         object
             .at("/status/changedBlockTracking/backupStatus")
-            .is_some_and(|backup| !flag(backup, "completed") && !flag(backup, "failed") && backup.get("endTimestamp").is_none_or(Value::is_null))
+            .is_some_and(|backup| !backup.flag("/completed") && !backup.flag("/failed") && backup.at("/endTimestamp").is_none())
     };
     let active = under_way(machine.vm) || machine.active().is_some_and(|vmi| under_way(vmi.0));
     active.then(|| Finding::blocking("V016", machine.reference(), "a backup is under way").hint("wait until it has finished, then plan again"))
@@ -264,15 +264,11 @@ fn lost_on_stop(code: &str, machine: &Machine, what: &str, names: &[&str]) -> Fi
 }
 
 /// Names in a list of the instance's specification that the virtual machine's template does not have.
-fn instance_only<'a>(machine: &Machine<'a>, list: &str, counts: fn(&Value) -> bool) -> Vec<&'a str> {
+fn instance_only<'a>(machine: &Machine<'a>, list: &str, counts: fn(Json) -> bool) -> Vec<&'a str> {
     let Some(vmi) = machine.active() else { return Vec::new() };
-    let name = |entry: &'a Value| entry.get("name").and_then(Value::as_str).unwrap_or_default();
-    let known: Vec<&str> = machine.lens().instance().list(&format!("/{list}")).iter().map(name).collect();
-    vmi.instance().list(&format!("/{list}")).iter().filter(|entry| counts(entry)).map(name).filter(|name| !known.contains(name)).collect()
-}
-
-fn flag(value: &Value, key: &str) -> bool {
-    value.get(key).and_then(Value::as_bool).unwrap_or(false)
+    let name = |entry: Json<'a>| entry.text("/name").unwrap_or_default();
+    let known: Vec<&str> = machine.lens().instance().list(&format!("/{list}")).map(name).collect();
+    vmi.instance().list(&format!("/{list}")).filter(|entry| counts(*entry)).map(name).filter(|name| !known.contains(name)).collect()
 }
 
 #[cfg(test)]

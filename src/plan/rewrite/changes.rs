@@ -11,7 +11,7 @@ use crate::plan::document::Change;
 /// Every field that differs, in the order of their paths. A change with nothing in `to` is a field that is taken away.
 pub fn changes(source: &Manifest, result: &Manifest) -> Vec<Change> {
     let mut found = Vec::new();
-    walk(&mut String::new(), present(Some(&source.0)), present(Some(&result.0)), &mut found);
+    walk(&mut String::new(), present(Some(&source.value())), present(Some(&result.value())), &mut found);
     found
 }
 
@@ -181,10 +181,10 @@ mod tests {
 
     #[test]
     fn what_a_list_of_changes_says_is_all_that_happened() {
-        let source = Manifest(
+        let source = Manifest::from(
             json!({"metadata": {"name": "a", "uid": "u", "namespace": "shop"}, "spec": {"running": true, "list": [1, {"x": 1}], "n": null}}),
         );
-        let result = Manifest(
+        let result = Manifest::from(
             json!({"metadata": {"name": "a", "namespace": "prod"}, "spec": {"running": false, "list": [1, {"x": 2}], "n": null, "new": {"deep": {"er": 1}}}}),
         );
         let found = changes(&source, &result);
@@ -197,10 +197,10 @@ mod tests {
     fn what_servers_write_and_what_is_secret_is_told_without_its_value() {
         let applied = "kubectl.kubernetes.io/last-applied-configuration";
         let volumes = json!([{"name": "seed", "cloudInitNoCloud": {"userData": "password: hunter2"}}]);
-        let source = Manifest(
+        let source = Manifest::from(
             json!({"metadata": {"uid": "u", "annotations": {applied: "hunter2"}}, "status": {"x": "hunter2"}, "spec": {"template": {"spec": {"volumes": volumes}}}}),
         );
-        let found = changes(&source, &Manifest(json!({"metadata": {"annotations": {}}})));
+        let found = changes(&source, &Manifest::from(json!({"metadata": {"annotations": {}}})));
         assert!(!format!("{found:?}").contains("hunter2"), "{found:?}");
         let told: Vec<_> = found.iter().map(|change| (change.path.as_str(), change.from.is_some())).collect();
         assert_eq!(

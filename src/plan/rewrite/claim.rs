@@ -60,11 +60,12 @@ fn spec(source: &Manifest) -> serde_json::Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::json::Json;
     use crate::model::names::{LABEL_MOVE, MoveId};
     use crate::plan::rewrite::Role;
 
     fn source() -> Manifest {
-        Manifest(json!({
+        Manifest::from(json!({
             "apiVersion": "v1", "kind": "PersistentVolumeClaim",
             "metadata": {
                 "name": "db-1-data", "namespace": "shop", "uid": "u", "resourceVersion": "9", "finalizers": ["kubernetes.io/pvc-protection"],
@@ -93,7 +94,7 @@ mod tests {
     fn a_handed_over_volume_gets_the_same_claim_without_its_past() {
         let claim = target_claim(&source(), "pv-1", "prod", "db-1-data", &marks(Role::Target));
         assert!(marks(Role::Target).are_on(&claim));
-        let told = |map: &str| claim.at(map).cloned().unwrap_or_default().to_string();
+        let told = |map: &str| claim.at(map).map(Json::to_value).unwrap_or_default().to_string();
         assert!(told("/metadata/annotations").contains("storage.contentType") && told("/metadata/annotations").contains("team"));
         for gone in ["bind-completed", "bound-by-controller", "storage-provisioner", "populatedFor"] {
             assert!(!told("/metadata/annotations").contains(gone), "{gone}");
@@ -107,14 +108,14 @@ mod tests {
             "accessModes": ["ReadWriteMany", "ReadWriteOnce"], "volumeMode": "Block", "storageClassName": "fast", "volumeName": "pv-1",
             "resources": {"requests": {"storage": "10Gi"}}, "volumeAttributesClassName": "gold"
         });
-        assert_eq!(claim.at("/spec"), Some(&expected));
+        assert_eq!(claim.at("/spec"), Some((&expected).into()));
     }
 
     #[test]
     fn a_clone_asks_for_what_the_source_has_and_wears_no_labels_of_it() {
         let claim = staging_claim(&source(), "vmmove-1", &marks(Role::Staging));
         assert_eq!((claim.namespace(), claim.text("/spec/resources/requests/storage")), (Some("shop"), Some("16Gi")));
-        assert_eq!(claim.at("/spec/dataSource"), Some(&json!({"kind": "PersistentVolumeClaim", "name": "db-1-data"})));
+        assert_eq!(claim.at("/spec/dataSource"), Some((&json!({"kind": "PersistentVolumeClaim", "name": "db-1-data"})).into()));
         assert_eq!(claim.labels().into_keys().collect::<Vec<_>>(), [LABEL_MOVE]);
         assert_eq!((claim.at("/spec/volumeName"), claim.at("/spec/dataSourceRef")), (None, None));
     }

@@ -86,7 +86,7 @@ fn base(making: &Making, source: Value, content_type: &str) -> Manifest {
     made.set("/spec/contentType", content_type.into());
     for kept in ["/spec/preallocation", "/spec/priorityClassName"] {
         if let Some(value) = making.source_dv.and_then(|dv| dv.at(kept)) {
-            made.set(kept, value.clone());
+            made.set(kept, value.to_value());
         }
     }
     making.marks.put(&mut made);

@@ -8,7 +8,7 @@ use crate::plan::request::Strategy;
 use crate::plan::rewrite::Role;
 
 fn claim(modes: &[&str], mode: &str, request: &str, capacity: &str) -> Manifest {
-    Manifest(json!({
+    Manifest::from(json!({
         "metadata": {"name": "root", "namespace": "shop", "uid": "u", "labels": {"instancetype.kubevirt.io/default-preference": "rhel.9"},
             "annotations": {"cdi.kubevirt.io/storage.contentType": "kubevirt", "cdi.kubevirt.io/storage.preallocation.requested": "false"}},
         "spec": {"accessModes": modes, "volumeMode": mode, "storageClassName": "fast", "resources": {"requests": {"storage": request}}},
@@ -52,7 +52,7 @@ fn a_clone_has_the_size_that_the_source_has_and_binds_at_once() {
         "source": {"pvc": {"namespace": "shop", "name": "root"}}, "contentType": "kubevirt",
         "pvc": {"accessModes": ["ReadWriteOnce"], "volumeMode": "Block", "storageClassName": "archive", "resources": {"requests": {"storage": "16Gi"}}}
     });
-    assert_eq!(made.at("/spec"), Some(&spec));
+    assert_eq!(made.at("/spec"), Some((&spec).into()));
     assert_eq!(made.annotation("cdi.kubevirt.io/storage.bind.immediate.requested"), Some("true"));
     assert_eq!(made.annotation("cdi.kubevirt.io/storage.deleteAfterCompletion"), Some("false"));
     assert_eq!(made.annotation("cdi.kubevirt.io/allowClaimAdoption"), None);
@@ -64,7 +64,7 @@ fn a_clone_has_the_size_that_the_source_has_and_binds_at_once() {
 fn several_access_modes_survive_and_a_filesystem_does_not_grow_with_each_move() {
     let modes = ["ReadWriteOnce", "ReadWriteMany"];
     let block = cloned(&claim(&modes, "Block", "10Gi", "10Gi"), None, None);
-    assert_eq!(block.at("/spec/storage/accessModes"), Some(&json!(modes)));
+    assert_eq!(block.at("/spec/storage/accessModes"), Some((&json!(modes)).into()));
     assert_eq!(block.text("/spec/storage/resources/requests/storage"), Some("10Gi"));
     let mut size = "10Gi".to_owned();
     for _ in 0..5 {
@@ -81,7 +81,7 @@ fn several_access_modes_survive_and_a_filesystem_does_not_grow_with_each_move() 
 
 #[test]
 fn labels_of_the_source_stay_and_its_permits_and_progress_do_not() {
-    let dv = Manifest(json!({
+    let dv = Manifest::from(json!({
         "metadata": {"name": "root", "labels": {"app": "db", "kubevirt.io/created-by": "x"}, "annotations": {
             "cdi.kubevirt.io/storage.clone.token": "secret", "cdi.kubevirt.io/allowClaimAdoption": "true", "team": "shop"}},
         "spec": {"preallocation": true, "priorityClassName": "high", "source": {"http": {"url": "http://x"}}}
@@ -101,16 +101,16 @@ fn a_claim_in_place_is_adopted_and_nothing_is_fetched() {
     let adopt =
         |claim: &Manifest| adopting_data_volume(&Making { disk: &disk, source_claim: claim, source_dv: None, namespace: "prod", marks: &marks });
     let made = adopt(&source);
-    assert_eq!((made.annotation(ALLOW_ADOPTION), made.at("/spec/source")), (Some("true"), Some(&json!({"blank": {}}))));
+    assert_eq!((made.annotation(ALLOW_ADOPTION), made.at("/spec/source")), (Some("true"), Some((&json!({"blank": {}})).into())));
     assert_eq!(made.annotation(BIND_IMMEDIATELY), None);
     source.set_annotation("cdi.kubevirt.io/storage.contentType", "archive");
     let made = adopt(&source);
-    assert_eq!((made.text("/spec/contentType"), made.at("/spec/source")), (Some("archive"), Some(&json!({"upload": {}}))));
+    assert_eq!((made.text("/spec/contentType"), made.at("/spec/source")), (Some("archive"), Some((&json!({"upload": {}})).into())));
 }
 
 #[test]
 fn the_overhead_of_a_class_goes_before_the_global_one() {
-    let config = Manifest(json!({"status": {"filesystemOverhead": {"global": "0.055", "storageClass": {"fast": "0.1"}}}}));
+    let config = Manifest::from(json!({"status": {"filesystemOverhead": {"global": "0.055", "storageClass": {"fast": "0.1"}}}}));
     let near = |found: f64, expected: f64| (found - expected).abs() < 1e-9;
     assert!(near(overhead(Some(&config), Some("fast")), 0.1));
     assert!(near(overhead(Some(&config), Some("slow")), 0.055));

@@ -77,7 +77,7 @@ fn free_service(service: &mut Manifest) {
             service.remove(pointer);
         }
     }
-    for port in service.0.pointer_mut("/spec/ports").and_then(Value::as_array_mut).into_iter().flatten().filter_map(Value::as_object_mut) {
+    for port in service.value_mut().pointer_mut("/spec/ports").and_then(Value::as_array_mut).into_iter().flatten().filter_map(Value::as_object_mut) {
         port.remove("nodePort");
     }
 }
@@ -92,7 +92,7 @@ fn content(object: &Manifest) -> Manifest {
         said.set("/type", "Opaque".into());
     }
     let silent = |value: &Value| value.is_null() || value.as_object().is_some_and(serde_json::Map::is_empty);
-    if let Some(fields) = said.0.as_object_mut() {
+    if let Some(fields) = said.value_mut().as_object_mut() {
         fields.retain(|_, value| !silent(value));
     }
     said
@@ -111,7 +111,7 @@ mod tests {
     }
 
     fn secret(data: Value) -> Manifest {
-        Manifest(json!({
+        Manifest::from(json!({
             "apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/dockerconfigjson", "immutable": true, "data": data,
             "metadata": {"name": "pull", "namespace": "shop", "uid": "u", "ownerReferences": [{"kind": "VirtualMachine", "name": "db-1", "uid": "v"}]}
         }))
@@ -141,7 +141,7 @@ mod tests {
     #[test]
     fn a_service_gives_back_what_only_one_can_have() {
         let service = |cluster_ip: &str| {
-            Manifest(json!({
+            Manifest::from(json!({
                 "apiVersion": "v1", "kind": "Service", "metadata": {"name": "db", "namespace": "shop"},
                 "spec": {"clusterIP": cluster_ip, "clusterIPs": [cluster_ip], "ipFamilies": ["IPv4"], "type": "NodePort", "selector": {"app": "db"},
                     "ports": [{"port": 5432, "targetPort": "pg", "nodePort": 30123}], "externalTrafficPolicy": "Local", "healthCheckNodePort": 31000},
@@ -151,7 +151,7 @@ mod tests {
         let copy = rewrite_dependent(&service("10.0.0.7"), "prod", &marks());
         let spec =
             json!({"type": "NodePort", "selector": {"app": "db"}, "ports": [{"port": 5432, "targetPort": "pg"}], "externalTrafficPolicy": "Local"});
-        assert_eq!((copy.at("/spec"), copy.at("/status")), (Some(&spec), None));
+        assert_eq!((copy.at("/spec"), copy.at("/status")), (Some((&spec).into()), None));
         assert_eq!(rewrite_dependent(&service("None"), "prod", &marks()).text("/spec/clusterIP"), Some("None"));
         assert!(same_content(&service("10.0.0.7"), &service("10.0.0.8")));
         assert!(!same_content(&service("10.0.0.7"), &service("None")));
@@ -159,19 +159,19 @@ mod tests {
 
     #[test]
     fn a_revision_keeps_what_it_froze_and_the_labels_that_say_of_what() {
-        let revision = Manifest(json!({
+        let revision = Manifest::from(json!({
             "apiVersion": "apps/v1", "kind": "ControllerRevision", "revision": 0, "data": {"kind": "VirtualMachineInstancetype", "spec": {"cpu": {"guest": 2}}},
             "metadata": {"name": "db-1-small-v1beta1-u-1", "namespace": "shop", "labels": {"instancetype.kubevirt.io/object-name": "small"},
                 "ownerReferences": [{"kind": "VirtualMachine", "name": "db-1", "uid": "v"}]}
         }));
         let copy = rewrite_dependent(&revision, "prod", &marks());
         assert_eq!((copy.at("/data"), copy.label("instancetype.kubevirt.io/object-name")), (revision.at("/data"), Some("small")));
-        assert_eq!((copy.at("/revision"), copy.at("/metadata/ownerReferences")), (Some(&json!(0)), None));
+        assert_eq!((copy.at("/revision"), copy.at("/metadata/ownerReferences")), (Some((&json!(0)).into()), None));
     }
 
     #[test]
     fn what_a_namespace_makes_for_itself_is_known_by_its_metadata() {
-        let annotated = |key: &str| Manifest(json!({"metadata": {"annotations": {key: "x"}}}));
+        let annotated = |key: &str| Manifest::from(json!({"metadata": {"annotations": {key: "x"}}}));
         assert!(made_for_its_namespace(&annotated("kubernetes.io/service-account.name")).is_some());
         assert!(made_for_its_namespace(&annotated("service.beta.openshift.io/originating-service-name")).is_some());
         assert_eq!(made_for_its_namespace(&annotated("team")), None);

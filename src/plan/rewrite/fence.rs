@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::model::json::Json;
 use crate::model::manifest::{Manifest, escape};
 use crate::model::names::{ANNOTATION_FENCE, FENCE_NODE_LABEL, MoveId};
 use crate::model::patch::PatchOp;
@@ -36,14 +37,14 @@ impl FenceBefore {
     /// Reads what a fence will cover. `None` when neither field says whether the machine runs, which KubeVirt refuses.
     pub fn read(vm: &Manifest) -> Option<Self> {
         let (field, value) = run_field(vm)?;
-        Some(Self { field, value: value.clone(), affinity: vm.at(AFFINITY).cloned(), annotated: vm.at(ANNOTATIONS).is_some() })
+        Some(Self { field, value, affinity: vm.at(AFFINITY).map(Json::to_value), annotated: vm.at(ANNOTATIONS).is_some() })
     }
 }
 
 /// The field that says whether a machine runs, and what it says.
-pub fn run_field(vm: &Manifest) -> Option<(RunField, &Value)> {
-    let new = Vm(vm).run_strategy().map(|value| (RunField::RunStrategy, value));
-    new.or_else(|| Vm(vm).running().map(|value| (RunField::Running, value)))
+pub fn run_field(vm: &Manifest) -> Option<(RunField, Value)> {
+    let new = Vm(vm).run_strategy().map(|value| (RunField::RunStrategy, value.to_value()));
+    new.or_else(|| Vm(vm).running().map(|value| (RunField::Running, value.to_value())))
 }
 
 /// What each of the two fields says for "never".
@@ -68,8 +69,8 @@ pub fn fence(vm: &Manifest, move_id: &MoveId, mark: &str, halt: bool) -> Vec<Pat
 
 /// Whether a machine carries a condition that keeps it from every node, whatever its run strategy says.
 pub fn holds(vm: &Manifest) -> bool {
-    let terms = vm.list(&format!("{AFFINITY}{TERMS}"));
-    !terms.is_empty() && terms.iter().all(has_fence)
+    let mut terms = vm.list(&format!("{AFFINITY}{TERMS}"));
+    !terms.is_empty() && terms.all(has_fence)
 }
 
 /// The patch that lifts a fence: every field it covers is what it was before, and absent if it was absent. Empty when there is nothing to lift.
@@ -81,7 +82,7 @@ pub fn lift(vm: &Manifest, before: &FenceBefore) -> Vec<PatchOp> {
 pub fn lift_but_mark(vm: &Manifest, before: &FenceBefore) -> Vec<PatchOp> {
     let mut marked = unfence(vm, before);
     if let Some(annotations) = vm.at(ANNOTATIONS) {
-        marked.set(ANNOTATIONS, annotations.clone());
+        marked.set(ANNOTATIONS, annotations.to_value());
     }
     patch(vm, &marked)
 }
@@ -98,7 +99,7 @@ pub fn unfence(vm: &Manifest, before: &FenceBefore) -> Manifest {
         None => drop(was.remove(AFFINITY)),
     }
     was.remove(&annotation());
-    let empty = was.at(ANNOTATIONS).and_then(Value::as_object).is_some_and(serde_json::Map::is_empty);
+    let empty = was.at(ANNOTATIONS).is_some_and(|all| all.fields().next().is_none());
     if empty && !before.annotated {
         was.remove(ANNOTATIONS);
     }
@@ -106,16 +107,16 @@ pub fn unfence(vm: &Manifest, before: &FenceBefore) -> Manifest {
 }
 
 /// Takes the fence's condition out of an affinity, and what is empty without it. For manifests that nobody has a `FenceBefore` of.
-pub fn without_fence(affinity: &Value) -> Option<Value> {
+pub fn without_fence(affinity: Json) -> Option<Value> {
     let required = "/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms";
-    if !terms_mention_fence(affinity.pointer(required)) {
-        return Some(affinity.clone());
+    if !affinity.list(required).any(has_fence) {
+        return Some(affinity.to_value());
     }
-    let mut rest = Manifest(affinity.clone());
-    let mut terms = rest.list(required).to_vec();
+    let mut rest = Manifest::from(affinity.to_value());
+    let mut terms: Vec<Value> = rest.list(required).map(Json::to_value).collect();
     for term in &mut terms {
         let Some(expressions) = term.get_mut("matchExpressions").and_then(Value::as_array_mut) else { continue };
-        expressions.retain(|expression| !is_fence(expression));
+        expressions.retain(|expression| !is_fence(expression.into()));
         if let (true, Some(term)) = (expressions.is_empty(), term.as_object_mut()) {
             term.remove("matchExpressions");
         }
@@ -126,16 +127,16 @@ pub fn without_fence(affinity: &Value) -> Option<Value> {
     } else {
         rest.set(required, terms.into());
     }
-    if rest.at("/nodeAffinity").and_then(Value::as_object).is_some_and(serde_json::Map::is_empty) {
+    if rest.at("/nodeAffinity").is_some_and(|all| all.fields().next().is_none()) {
         rest.remove("/nodeAffinity");
     }
-    rest.0.as_object().is_some_and(|rest| !rest.is_empty()).then_some(rest.0)
+    Some(rest.into_value()).filter(|rest| rest.as_object().is_some_and(|rest| !rest.is_empty()))
 }
 
-fn with_fence(affinity: Option<&Value>, move_id: &MoveId) -> Value {
+fn with_fence(affinity: Option<Json>, move_id: &MoveId) -> Value {
     let condition = json!({"key": FENCE_NODE_LABEL, "operator": "In", "values": [move_id.0]});
-    let mut fenced = Manifest(affinity.cloned().unwrap_or_else(|| json!({})));
-    let mut terms = fenced.list(TERMS).to_vec();
+    let mut fenced = Manifest::from(affinity.map_or_else(|| json!({}), Json::to_value));
+    let mut terms: Vec<Value> = fenced.list(TERMS).map(Json::to_value).collect();
     if terms.is_empty() {
         terms.push(json!({}));
     }
@@ -149,19 +150,15 @@ fn with_fence(affinity: Option<&Value>, move_id: &MoveId) -> Value {
         }
     }
     fenced.set(TERMS, terms.into());
-    fenced.0
+    fenced.into_value()
 }
 
-fn terms_mention_fence(terms: Option<&Value>) -> bool {
-    terms.and_then(Value::as_array).is_some_and(|terms| terms.iter().any(has_fence))
+fn has_fence(term: Json) -> bool {
+    term.list("/matchExpressions").any(is_fence)
 }
 
-fn has_fence(term: &Value) -> bool {
-    term.get("matchExpressions").and_then(Value::as_array).is_some_and(|all| all.iter().any(is_fence))
-}
-
-fn is_fence(expression: &Value) -> bool {
-    expression.get("key").and_then(Value::as_str) == Some(FENCE_NODE_LABEL)
+fn is_fence(expression: Json) -> bool {
+    expression.text("/key") == Some(FENCE_NODE_LABEL)
 }
 
 fn annotation() -> String {
@@ -177,7 +174,7 @@ fn patch(seen: &Manifest, wanted: &Manifest) -> Vec<PatchOp> {
     for pointer in covered {
         match (seen.at(pointer), wanted.at(pointer)) {
             (was, is) if was == is => {}
-            (_, Some(is)) => ops.push(PatchOp::Add(pointer.to_owned(), is.clone())),
+            (_, Some(is)) => ops.push(PatchOp::Add(pointer.to_owned(), is.to_value())),
             (_, None) => ops.push(PatchOp::Remove(pointer.to_owned())),
         }
     }

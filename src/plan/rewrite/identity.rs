@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
 use uuid::Uuid;
 
+use crate::model::json::Json;
 use crate::model::manifest::Manifest;
 use crate::model::vm::{InstanceSpec, Vm, Vmi};
 use crate::plan::document::Identity;
@@ -46,7 +46,7 @@ pub fn legacy_uuid(name: &str) -> String {
 fn macs(vm: &Manifest, vmi: Option<&Manifest>) -> BTreeMap<String, String> {
     let asked = Vm(vm).instance().interfaces().filter_map(|interface| Some((interface.name.to_owned(), interface.mac?.to_owned())));
     let reported = vmi.into_iter().flat_map(|vmi| Vmi(vmi).reported_interfaces()).filter_map(|interface| {
-        let text = |key: &str| interface.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
+        let text = |key: &str| interface.get(key).and_then(Json::as_str).filter(|text| !text.is_empty());
         Some((text("name")?.to_owned(), text("mac")?.to_owned()))
     });
     asked.chain(reported).collect()
@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn a_machine_without_a_uuid_keeps_the_one_its_name_gave_it() {
-        let vm = Manifest(json!({"metadata": {"name": "testvm"}, "spec": {"template": {"spec": {"domain": {}}}}}));
+        let vm = Manifest::from(json!({"metadata": {"name": "testvm"}, "spec": {"template": {"spec": {"domain": {}}}}}));
         let identity = identity(&vm, None);
         // What KubeVirt's own quick start shows in its guest `testvm`.
         assert_eq!(identity.firmware_uuid, "5a9fc181-957e-5c32-9e5a-2de5e9673531");
@@ -69,10 +69,10 @@ mod tests {
 
     #[test]
     fn the_running_instance_knows_more() {
-        let vm = Manifest(
+        let vm = Manifest::from(
             json!({"metadata": {"name": "db-1"}, "spec": {"template": {"spec": {"domain": {"devices": {"interfaces": [{"name": "default"}]}}}}}}),
         );
-        let vmi = Manifest(json!({
+        let vmi = Manifest::from(json!({
             "metadata": {"annotations": {"kubevirt.io/pci-topology-version": "v2"}},
             "spec": {"domain": {"firmware": {"uuid": "5d307ca9-b3ef-428c-8861-06e72d69f223"}}},
             "status": {
@@ -91,8 +91,8 @@ mod tests {
 
     #[test]
     fn an_ended_instance_may_go_at_any_time_and_changes_nothing() {
-        let vm = Manifest(json!({"metadata": {"name": "db-1"}, "spec": {"template": {"spec": {"domain": {}}}}}));
-        let ended = Manifest(json!({"status": {"phase": "Succeeded", "interfaces": [{"name": "default", "mac": "02:00:00:00:00:01"}]}}));
+        let vm = Manifest::from(json!({"metadata": {"name": "db-1"}, "spec": {"template": {"spec": {"domain": {}}}}}));
+        let ended = Manifest::from(json!({"status": {"phase": "Succeeded", "interfaces": [{"name": "default", "mac": "02:00:00:00:00:01"}]}}));
         assert_eq!(identity(&vm, Some(&ended)), identity(&vm, None));
     }
 }

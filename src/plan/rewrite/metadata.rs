@@ -108,7 +108,7 @@ pub fn fresh(source: &Manifest, namespace: &str, name: &str, rules: &[&[Rule]]) 
     metadata.insert("namespace".to_owned(), namespace.into());
     for map in ["labels", "annotations"] {
         if let Some(values) = source.at(&format!("/metadata/{map}")) {
-            metadata.insert(map.to_owned(), values.clone());
+            metadata.insert(map.to_owned(), values.to_value());
         }
     }
     let mut metadata = Value::Object(metadata);
@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn owners_and_finalizers_are_never_copied() {
-        let source = Manifest(json!({"metadata": {
+        let source = Manifest::from(json!({"metadata": {
             "name": "seed", "uid": "u", "finalizers": ["x"], "ownerReferences": [{"kind": "VirtualMachine"}], "generateName": "s-", "labels": {"a": "b"}
         }}));
         assert_eq!(fresh(&source, "prod", "seed", &[EVERYWHERE]), json!({"name": "seed", "namespace": "prod", "labels": {"a": "b"}}));

@@ -6,6 +6,7 @@
 use serde_json::{Value, json};
 
 use crate::model::disk::{Claim, DataVolume};
+use crate::model::json::Json;
 use crate::model::manifest::Manifest;
 use crate::model::patch::PatchOp;
 use crate::model::vm::Vm;
@@ -39,7 +40,7 @@ pub fn own(object: &Manifest, owner: &Manifest, controller: bool) -> Vec<PatchOp
         "apiVersion": owner.api_version(), "kind": owner.kind_name(), "name": owner.name(), "uid": owner.uid(),
         "controller": controller, "blockOwnerDeletion": false,
     });
-    let owners: Vec<Value> = object.list(OWNERS).iter().cloned().chain([reference]).collect();
+    let owners: Vec<Value> = object.list(OWNERS).map(Json::to_value).chain([reference]).collect();
     vec![PatchOp::unchanged(object), PatchOp::Add(OWNERS.to_owned(), owners.into())]
 }
 

@@ -8,6 +8,7 @@ use super::Marks;
 use super::changes::changes;
 use super::fence::{halted, run_field, without_fence};
 use super::metadata::{DISK_TEMPLATE, EVERYWHERE, MACHINE, TEMPLATE, fresh, strip};
+use crate::model::json::Json;
 use crate::model::manifest::{Manifest, escape};
 use crate::model::patch::PatchOp;
 use crate::model::vm::{Matcher, Vm};
@@ -104,12 +105,12 @@ pub fn hostname(name: &str) -> &str {
 }
 
 fn clean_template(vm: &mut Manifest) {
-    if let Some(metadata) = vm.0.pointer_mut("/spec/template/metadata") {
+    if let Some(metadata) = vm.value_mut().pointer_mut("/spec/template/metadata") {
         remove_server_keys(metadata);
         strip(metadata, &[EVERYWHERE, TEMPLATE]);
     }
-    if let Some(affinity) = vm.at(AFFINITY).cloned() {
-        match without_fence(&affinity) {
+    if let Some(affinity) = vm.at(AFFINITY).map(Json::to_value) {
+        match without_fence((&affinity).into()) {
             Some(rest) if rest == affinity => {}
             Some(rest) => vm.set(AFFINITY, rest),
             None => drop(vm.remove(AFFINITY)),
@@ -175,7 +176,7 @@ fn rename(name: Option<&mut Value>, names: &BTreeMap<String, String>) {
 }
 
 fn list_mut<'a>(object: &'a mut Manifest, pointer: &str) -> &'a mut [Value] {
-    object.0.pointer_mut(pointer).and_then(Value::as_array_mut).map_or(&mut [], Vec::as_mut_slice)
+    object.value_mut().pointer_mut(pointer).and_then(Value::as_array_mut).map_or(&mut [], Vec::as_mut_slice)
 }
 
 /// Takes what a server writes out of a template's metadata. A null says nothing and may stay.

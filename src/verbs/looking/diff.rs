@@ -61,11 +61,11 @@ fn text(object: &Manifest) -> Result<String, Failure> {
         shown.remove(pointer);
     }
     for place in ["/metadata/labels", "/metadata/annotations"] {
-        let Some(map) = shown.0.pointer_mut(place).and_then(Value::as_object_mut) else { continue };
+        let Some(map) = shown.value_mut().pointer_mut(place).and_then(Value::as_object_mut) else { continue };
         map.retain(|key, _| !is_own_key(key));
         if map.is_empty() {
             shown.remove(place);
         }
     }
-    yaml::write(&without_secrets(&shown.0))
+    yaml::write(&without_secrets(&shown.value()))
 }

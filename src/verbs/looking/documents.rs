@@ -132,7 +132,7 @@ fn machines_of(name: &str, values: &[Value]) -> Result<Document, Failure> {
     let mut machines = Vec::new();
     for value in values {
         let items = value.get("items").and_then(Value::as_array);
-        machines.extend(items.map_or_else(|| vec![value.clone()], Clone::clone).into_iter().map(Manifest));
+        machines.extend(items.map_or_else(|| vec![value.clone()], Clone::clone).into_iter().map(Manifest::from));
     }
     if let Some(other) = machines.iter().find(|object| object.kind() != Some(kind::VM)) {
         let what = if other.kind_name().is_empty() { "an object without a kind".to_owned() } else { format!("a {}", other.kind_name()) };

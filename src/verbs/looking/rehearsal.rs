@@ -89,7 +89,7 @@ fn seen_as_list(seen: &Inventory) -> Value {
     items.push(named(kind::NAMESPACE, &system));
     add(&mut items, &seen.source.cluster.objects);
     for place in ends {
-        items.extend(place.namespace_object().map(|object| named(kind::NAMESPACE, &object.0)));
+        items.extend(place.namespace_object().map(|object| named(kind::NAMESPACE, &object.value())));
         add(&mut items, &place.objects);
     }
     without_strangers(&mut items);
@@ -101,7 +101,7 @@ fn add(items: &mut Vec<Value>, objects: &Objects) {
         if let Look::Listed(listed) = look {
             // Of the journals of other moves only the labels were seen.
             let others = listed.values().filter(|object| object.label(LABEL_LEDGER).is_none());
-            items.extend(others.map(|object| named(kind, &object.0)));
+            items.extend(others.map(|object| named(kind, &object.value())));
         }
     }
 }

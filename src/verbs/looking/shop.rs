@@ -33,7 +33,7 @@ pub struct Shop {
 pub fn shop() -> Shop {
     let mut db = running(vm("db-1", &["db-1-data"]));
     let seed = json!({"name": "seed", "cloudInitNoCloud": {"secretRef": {"name": "db-1-seed"}, "networkData": "hunter2: inline"}});
-    db.0.pointer_mut("/spec/template/spec/volumes").unwrap().as_array_mut().unwrap().push(seed);
+    db.value_mut().pointer_mut("/spec/template/spec/volumes").unwrap().as_array_mut().unwrap().push(seed);
     let secret = object(kind::SECRET, "db-1-seed", json!({"data": {"userdata": "aHVudGVyMg=="}}));
     let (data, web) = (claim("db-1-data", 100), claim("web-1", 20));
     bare()
@@ -184,10 +184,11 @@ impl Shop {
         };
         let mut found = self.objects.iter().filter(of_kind);
         match name {
-            None => Reply::list(found.map(|object| object.0.clone()).collect()),
-            Some(name) => found
-                .find(|object| object.name() == name)
-                .map_or_else(|| Reply::status(404, "NotFound", &format!("{plural} {name:?} not found")), |object| Reply::ok(object.0.clone())),
+            None => Reply::list(found.map(|object| object.value().into_owned()).collect()),
+            Some(name) => found.find(|object| object.name() == name).map_or_else(
+                || Reply::status(404, "NotFound", &format!("{plural} {name:?} not found")),
+                |object| Reply::ok(object.value().into_owned()),
+            ),
         }
     }
 }
