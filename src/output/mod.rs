@@ -18,6 +18,7 @@ pub mod json;
 pub mod jsonpath;
 pub mod lines;
 pub mod log;
+pub mod long;
 pub mod name;
 pub mod picker;
 pub mod place;

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_saphyr::{Error, Spanned};
 
+use super::long;
 use super::place::{Part, line_of};
 use crate::model::failure::Failure;
 
@@ -29,12 +30,15 @@ pub fn understand<T: DeserializeOwned>(file: &str, text: &str, value: Value) -> 
 
 /// Reads all documents of a file, or the one JSON value, as they are. Empty documents are left out.
 pub fn read_all(file: &str, text: &str) -> Result<Vec<Value>, Failure> {
+    if let Some(one) = long::read(text, |part| serde_saphyr::from_str_with_options(part, reading()).ok()) {
+        return Ok(vec![one]);
+    }
     let documents: Vec<Value> = serde_saphyr::from_multiple_with_options(text, reading()).map_err(|error| explain(file, &error))?;
     Ok(documents.into_iter().filter(|document| !document.is_null()).collect())
 }
 
 /// The reader's own limits on size would refuse a List of some hundred machines; the one on what aliases may unfold to is drawn tighter.
-fn reading() -> serde_saphyr::Options {
+pub(super) fn reading() -> serde_saphyr::Options {
     serde_saphyr::options! {
         legacy_octal_numbers: true,
         with_snippet: false,

@@ -21,6 +21,6 @@ pub mod references;
 pub mod relations;
 pub mod request;
 pub mod rewrite;
-mod share;
+pub mod share;
 pub mod step;
 pub mod strategy;
