@@ -1,7 +1,7 @@
 //! One request to the API: time limit, retries of reads, warnings, and errors in plain words.
 //!
-//! Reads are repeated when the server asks for it or the connection breaks. Writes never are: only the caller knows how to
-//! find out whether the first one took effect.
+//! Reads, reviews and dry runs are repeated when the server asks for it or the connection breaks. Writes never are: only the
+//! caller knows how to find out whether the first one took effect.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -218,10 +218,11 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::cluster::objects::Dry;
+    use crate::cluster::objects::{Dry, Guard, Propagation};
     use crate::cluster::scripted::{Reply, in_turn};
     use crate::model::kind;
     use crate::model::manifest::Manifest;
+    use crate::model::names::End;
 
     fn busy() -> Reply {
         Reply::status(429, "TooManyRequests", "try again").header("retry-after", "3")
@@ -257,6 +258,15 @@ mod tests {
             let error = cluster.create(&Manifest::new(kind::CONFIG_MAP, "shop", "a"), Dry::No).await.unwrap_err();
             assert_eq!((error.reason, error.may_have_happened(), log.len()), (reason, unknown, 1));
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_dry_run_that_was_lost_is_sent_again() {
+        let (cluster, log) = in_turn(vec![Reply::Break, Reply::ok(json!({})), Reply::Break, Reply::ok(json!({}))]);
+        let map = Manifest::new(kind::CONFIG_MAP, "shop", "a");
+        cluster.create(&map, Dry::Server).await.unwrap();
+        cluster.delete(&map.reference(End::Source).unwrap(), &Guard::default(), Propagation::Background, Dry::Server).await.unwrap();
+        assert_eq!(log.len(), 4);
     }
 
     #[tokio::test(start_paused = true)]

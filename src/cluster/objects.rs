@@ -1,6 +1,6 @@
 //! Objects: read, make, change and delete them, as the lossless JSON they are.
 //!
-//! A write is sent once. Changes are conditional: JSON patches with tests, deletes with preconditions.
+//! A write is sent once, a dry run of one again like a read. Changes are conditional: JSON patches with tests, deletes with preconditions.
 
 use http::Method;
 use serde::Deserialize;
@@ -82,14 +82,14 @@ impl Cluster {
     /// Creates an object in the namespace that it names. Unknown fields are refused.
     pub async fn create(&self, manifest: &Manifest, dry: Dry) -> Result<Manifest, ApiError> {
         let path = collection(known(manifest)?, manifest.api_version(), manifest.namespace());
-        self.write(&Call::new(Method::POST, write_path(&path, dry)).content(JSON, manifest.value().into_owned()), dry).await
+        self.write(Call::new(Method::POST, write_path(&path, dry)).content(JSON, manifest.value().into_owned()), dry).await
     }
 
     /// Replaces an object; with a resource version in the manifest only if it is still that one.
     pub async fn replace(&self, manifest: &Manifest, dry: Dry) -> Result<Manifest, ApiError> {
         let collection = collection(known(manifest)?, manifest.api_version(), manifest.namespace());
         let path = format!("{collection}/{}", encode(manifest.name()));
-        self.write(&Call::new(Method::PUT, write_path(&path, dry)).content(JSON, manifest.value().into_owned()), dry).await
+        self.write(Call::new(Method::PUT, write_path(&path, dry)).content(JSON, manifest.value().into_owned()), dry).await
     }
 
     /// Applies a JSON patch, all of it or none. [`Reason::TestFailed`] when a test did not hold.
@@ -97,13 +97,13 @@ impl Cluster {
         let body = serde_json::to_value(ops)
             .map_err(|error| ApiError::new(Reason::Other, 0, format!("the patch of {object} cannot be written: {error}")))?;
         let call = Call::new(Method::PATCH, write_path(&path_of(object), dry)).content("application/json-patch+json", body);
-        self.write(&call, dry).await.map_err(|error| told_apart(error, ops))
+        self.write(call, dry).await.map_err(|error| told_apart(error, ops))
     }
 
     /// Applies a JSON merge patch.
     pub async fn merge(&self, object: &ObjectRef, patch: &Value, dry: Dry) -> Result<Manifest, ApiError> {
         let call = Call::new(Method::PATCH, write_path(&path_of(object), dry)).content("application/merge-patch+json", patch.clone());
-        self.write(&call, dry).await
+        self.write(call, dry).await
     }
 
     /// Asks for the deletion of an object that is still as the guard says. One that is not there is deleted already.
@@ -120,7 +120,7 @@ impl Cluster {
         if dry == Dry::Server {
             options["dryRun"] = json!(["All"]);
         }
-        match self.call(&Call::new(Method::DELETE, path_of(object)).content(JSON, options)).await {
+        match self.call(&tried(Call::new(Method::DELETE, path_of(object)).content(JSON, options), dry)).await {
             Err(error) if !error.is_not_found() => Err(error),
             _ => Ok(()),
         }
@@ -136,13 +136,14 @@ impl Cluster {
     }
 
     /// A write whose answer is the object. In a dry run, a warning about a field that would be dropped is an error.
-    async fn write(&self, call: &Call, dry: Dry) -> Result<Manifest, ApiError> {
-        let answer = self.call_aloud(call).await?;
+    async fn write(&self, call: Call, dry: Dry) -> Result<Manifest, ApiError> {
+        let call = tried(call, dry);
+        let answer = self.call_aloud(&call).await?;
         let lost = |warning: &&String| warning.contains("unknown field") || warning.contains("duplicate field");
         if let Some(warning) = answer.warnings.iter().find(lost).filter(|_| dry == Dry::Server) {
             return Err(ApiError::new(Reason::Invalid, 400, warning.clone()));
         }
-        let object = answer.read::<Value>(call)?;
+        let object = answer.read::<Value>(&call)?;
         self.remember(answer.warnings);
         Ok(object.into())
     }
@@ -206,6 +207,11 @@ fn told_apart(error: ApiError, ops: &[PatchOp]) -> ApiError {
     }
     // The server's own words say nothing: "the server rejected our request due to an error in our request".
     ApiError { reason: Reason::TestFailed, message: "somebody changed it in the same moment".to_owned(), ..error }
+}
+
+/// A dry run changes nothing: it is a question.
+fn tried(call: Call, dry: Dry) -> Call {
+    if dry == Dry::Server { call.question() } else { call }
 }
 
 fn write_path(path: &str, dry: Dry) -> String {

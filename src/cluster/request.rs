@@ -39,7 +39,7 @@ impl Call {
         self
     }
 
-    /// Says that this is a question, though it is a POST.
+    /// Says that this is a question, though it is no GET.
     pub(super) fn question(mut self) -> Self {
         self.is_read = true;
         self

@@ -143,13 +143,21 @@ impl Perform for FenceVm<'_> {
 }
 
 impl FenceVm<'_> {
-    /// An instance that somebody started under the fence waits for a node for ever, also when the machine is free again: it goes first.
-    async fn send_off(&self, cx: &Cx, vm: &Manifest) -> Result<Option<String>, StepError> {
-        let instance = cx.get(End::Source, kind::VMI, self.machine).await?;
-        let affinity = instance.as_ref().filter(|instance| !Vmi(instance).is_final()).and_then(|instance| instance.at("/spec/affinity"));
-        if affinity.is_none_or(|affinity| without_fence(affinity).is_some_and(|rest| affinity == rest)) {
+    /// What a start under the fence has left, which goes first, and only from a halted machine. An instance waits for a node for ever, also when the
+    /// machine is free again. After one that never came up KubeVirt waits before it makes the next; a machine of strategy RerunOnFailure that is
+    /// given back meanwhile is never started, for its new strategy counts as followed by then.
+    /// Source: kubevirt/kubevirt 1.8 `pkg/virt-controller/watch/vm/vm.go` (syncRunStrategy, shouldClearStartFailure).
+    async fn send_off(&self, cx: &Cx, vm: &Manifest) -> Result<Option<&'static str>, StepError> {
+        let running = cx.machine(self.machine)?.power.running;
+        let instance = cx.get(End::Source, kind::VMI, self.machine).await?.filter(|instance| running || !Vmi(instance).is_final());
+        let affinity = instance.as_ref().and_then(|instance| instance.at("/spec/affinity"));
+        let waiting = if affinity.is_some_and(|affinity| without_fence(affinity).is_none_or(|rest| affinity != rest)) {
+            "the instance that was started under the fence to go"
+        } else if running && vm.at("/status/startFailure").is_some() {
+            "KubeVirt to forget the start that failed under the fence"
+        } else {
             return Ok(None);
-        }
+        };
         if let Some((field, value)) = run_field(vm).filter(|(field, value)| *value != halted(*field)) {
             let at = cx.reference(End::Source, kind::VM, self.machine);
             let ops = [
@@ -159,7 +167,7 @@ impl FenceVm<'_> {
             ];
             cx.source().cluster.patch(&at, &ops, Dry::No).await.map_err(fault)?;
         }
-        Ok(Some("the instance that was started under the fence to go".to_owned()))
+        Ok(Some(waiting))
     }
 
     /// A machine of strategy Manual starts only when told to; every other one follows its strategy. The mark goes after that: as long as it

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod lifting;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -184,42 +186,6 @@ async fn fenced(server: &Server, plan: &PlanSpec) -> (Value, Value) {
     let Probe::Ours(output) = hand.probe(&fence).await.unwrap() else { panic!("it is not fenced") };
     server.forget(&instance);
     (before, output)
-}
-
-#[tokio::test(start_paused = true)]
-async fn lifting_the_fence_of_a_manual_machine_starts_it_though_the_first_try_is_cut_short() {
-    let (plan, vm) = machine("Manual");
-    let server = Server::default().with([vm.clone()]);
-    let (before, output) = fenced(&server, &plan).await;
-
-    server.hear_starts(false);
-    let (first, _) = server.hand(&plan);
-    assert!(matches!(first.undo(&id("db-1/fence"), &before, Some(&output)).await, Err(StepError::Transient(_))));
-    let half = server.find(&db()).unwrap();
-    assert_eq!((half.text("/spec/runStrategy"), half.at("/spec/template/spec/affinity")), (Some("Manual"), None));
-    assert!(half.annotation("vmmove.io/fence").is_some(), "the mark says that it is not over");
-
-    server.hear_starts(true);
-    let (second, log) = server.hand(&plan);
-    assert_eq!(second.undo(&id("db-1/fence"), &before, Some(&output)).await.unwrap(), Undo::Done);
-    assert_eq!(writes(&log), ["PUT db-1/start", "PATCH db-1"]);
-    let back = server.find(&db()).unwrap();
-    assert_eq!((back.at("/spec"), back.at("/metadata/annotations")), (vm.at("/spec"), vm.at("/metadata/annotations")));
-
-    let (third, log) = server.hand(&plan);
-    assert_eq!(third.undo(&id("db-1/fence"), &before, Some(&output)).await.unwrap(), Undo::Done);
-    assert!(writes(&log).is_empty(), "a machine that is free is not started once more");
-}
-
-#[tokio::test(start_paused = true)]
-async fn lifting_the_fence_of_other_machines_is_one_patch() {
-    let (plan, vm) = machine("Always");
-    let server = Server::default().with([vm.clone()]);
-    let (before, output) = fenced(&server, &plan).await;
-    let (hand, log) = server.hand(&plan);
-    assert_eq!(hand.undo(&id("db-1/fence"), &before, Some(&output)).await.unwrap(), Undo::Done);
-    assert_eq!(writes(&log), ["PATCH db-1"]);
-    assert_eq!(server.find(&db()).unwrap().at("/spec"), vm.at("/spec"));
 }
 
 /// How a guest ended, as an event tells it.

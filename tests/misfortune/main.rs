@@ -1,7 +1,8 @@
 //! Whole moves on the sandbox, in virtual time, with every misfortune at every point: each of the tales with each of the fates.
 //!
 //! `VMMOVE_EXHAUSTIVE=1` takes every request instead of those around a write, `VMMOVE_SEED=n` another world, and `VMMOVE_POINT=n` one point of the
-//! chosen trials, with all that is told. `VMMOVE_SOAK=n` adds so many moves with two misfortunes each, any at any request.
+//! chosen trials, with all that is told. `VMMOVE_SOAK=n` adds so many moves with two misfortunes each, any at any request; of these
+//! `VMMOVE_POINT=n` takes the one of that number.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::large_futures)]
 #![allow(clippy::print_stdout, reason = "it says how many moves were tried, and how long that took")]
@@ -141,19 +142,19 @@ fn soak(told: &[Arc<Told>], times: u64) -> Result<(), Failed> {
     let chance = Seeded::new(seed());
     let any = |count: usize| usize::try_from(chance.next() % count.max(1) as u64).unwrap_or_default();
     let told: Vec<&Arc<Told>> = told.iter().filter(|told| told.row.code == 0).collect();
-    let mut wrong = Vec::new();
-    for _ in 0..times {
+    let (chosen, mut wrong) = (number("VMMOVE_POINT"), Vec::new());
+    for row in 0..times {
         let tale = told[any(told.len())].tale();
         let (fate, point) = (&FATES[any(FATES.len())], any(tale.log.len()));
         let then = fate.then[any(fate.then.len())];
         let whats = [What::CrashBefore, What::CrashAfter, What::LoseReply, What::LoseRequest, What::Twice, What::CutWatches];
         let again = Fault::of_all(any(tale.log.len()), whats[any(whats.len())].clone());
-        if then == Then::Back && tale.row.back == Back::Never {
+        if (then == Then::Back && tale.row.back == Back::Never) || chosen.is_some_and(|chosen| chosen != row) {
             continue;
         }
         RUNS.fetch_add(1, Ordering::Relaxed);
-        let head = format!("{}/{} at {point}, {then:?}, then {again:?}", tale.row.name, fate.name);
-        let why = trial::play(&trial::Trial { tale, fate, point, then, again: Some(again) }, seed(), false);
+        let head = format!("{row}: {}/{} at {point}, {then:?}, then {:?} at {}", tale.row.name, fate.name, again.what, again.skip);
+        let why = trial::play(&trial::Trial { tale, fate, point, then, again: Some(again) }, seed(), chosen.is_some());
         if !why.is_empty() {
             println!("{head}:\n    {}", why.join("\n    "));
             wrong.push(head);

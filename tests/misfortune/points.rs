@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::Value;
 use vmmove::sandbox::fault::Seen;
+use vmmove::sandbox::store::text;
 
 use crate::fates::At;
 use crate::tales::Tale;
@@ -36,4 +38,21 @@ pub fn of(tale: &Tale, at: At, everything: bool) -> Vec<usize> {
 pub fn is_after_the_last_look(tale: &Tale, point: usize) -> bool {
     let looks = |request: &Seen| request.verb == "get" && request.namespace == "prod" && request.plural == "virtualmachineinstances";
     tale.log.iter().rposition(|asked| looks(&asked.request)).is_none_or(|last| point > last)
+}
+
+/// What belongs to machines of which the move has had its last look when it strikes: their names and those of their disks. What somebody does to
+/// them from then on is not looked for, also when the move goes on for others.
+pub fn looked_at_for_the_last_time(tale: &Tale, point: usize) -> Vec<String> {
+    let looks = |request: &Seen, machine: &str| {
+        let kinds = ["virtualmachines", "virtualmachineinstances"];
+        request.verb == "get" && request.namespace == "prod" && request.name == machine && kinds.contains(&request.plural.as_str())
+    };
+    let is_over = |machine: &str| tale.log.iter().rposition(|asked| looks(&asked.request, machine)).is_some_and(|last| point > last);
+    let over = tale.originals.iter().filter(|vm| is_over(text(vm, "/metadata/name")));
+    let disks = |vm: &Value| {
+        let volumes = vm.pointer("/spec/template/spec/volumes").and_then(Value::as_array).cloned().unwrap_or_default();
+        let claim = |volume: &Value| ["/persistentVolumeClaim/claimName", "/dataVolume/name"].map(|at| text(volume, at).to_owned());
+        volumes.iter().flat_map(claim).filter(|name| !name.is_empty()).collect::<Vec<_>>()
+    };
+    over.flat_map(|vm| disks(vm).into_iter().chain([text(vm, "/metadata/name").to_owned()])).collect()
 }

@@ -42,8 +42,10 @@ pub fn play(trial: &Trial, seed: u64, aloud: bool) -> Vec<String> {
         if let Some(fault) = again.clone().filter(|_| home || failed) {
             let lines = if home { stage.back() } else { stage.again(tale) };
             stage.sandbox.misfortune().add(fault);
-            if let Some(line) = lines.first() {
-                drop(stage.may_die_at(line, None, false).await);
+            if let Some(line) = lines.first()
+                && let Some(seen) = stage.may_die_at(line, None, false).await
+            {
+                story.told.push((line.clone(), seen));
             }
             stage.sandbox.misfortune().clear();
             stage.pass(REST).await;
@@ -62,7 +64,9 @@ pub fn play(trial: &Trial, seed: u64, aloud: bool) -> Vec<String> {
         }
         stage.pass(REST).await;
         if let Some(wanted) = wanted.filter(|_| home || !unnoticed) {
-            let (wanted, found) = (without(wanted, fate.spares), without(&ending(&stage), fate.spares));
+            let moved = fate.may_stand && tale.row.back == Back::Before && wanted == &tale.after;
+            let missed = if moved { points::looked_at_for_the_last_time(tale, point) } else { Vec::new() };
+            let [wanted, found] = [wanted, &ending(&stage)].map(|ending| without(ending, fate.spares, &missed));
             story.wrong.extend(differences(&wanted, &found));
         }
         // Whoever takes the fence away when the target is up has both running; that has to be told.
@@ -137,15 +141,18 @@ fn print_all(told: &[(String, Seen)]) {
     }
 }
 
-/// What is left to compare: nothing that somebody else had a hand in.
-fn without(ending: &Value, spares: &[&str]) -> Value {
+/// What is left to compare: nothing that somebody else had a hand in, and of the machines that were out of sight only the source's disks.
+fn without(ending: &Value, spares: &[&str], missed: &[String]) -> Value {
     let mut left = ending.clone();
     let foreign = |place: &str| {
         let claim = place.replace("volume of", "PersistentVolumeClaim");
         spares.iter().any(|spare| place.contains(&format!(" {spare}/")) || ending[&claim]["labels"]["whose"] == *spare || place.ends_with(spare))
     };
     if let Some(all) = left.as_object_mut() {
-        all.retain(|place, _| !foreign(place));
+        let out_of_sight = |place: &str| {
+            (place.contains(" prod/") || place.starts_with("VirtualMachine")) && missed.iter().any(|name| place.ends_with(&format!("/{name}")))
+        };
+        all.retain(|place, _| !foreign(place) && !out_of_sight(place));
     }
     left
 }

@@ -74,6 +74,25 @@ fn a_machines_disk_is_imported_before_its_guest_starts() {
 }
 
 #[test]
+fn an_import_ends_with_the_claim_that_it_fills() {
+    let mut cluster = cluster();
+    let volume = json!({
+        "apiVersion": "cdi.kubevirt.io/v1beta1", "kind": "DataVolume",
+        "metadata": {"name": "db-root", "namespace": "shop", "annotations": {"sandbox/import-seconds": "600"}},
+        "spec": {
+            "source": {"http": {"url": "http://images/fedora"}},
+            "pvc": {"accessModes": ["ReadWriteOnce"], "storageClassName": "fast", "resources": {"requests": {"storage": "1Gi"}}},
+        },
+    });
+    cluster.world.create(volume).unwrap();
+    cluster.pass(5);
+    assert_eq!(phase(&cluster, "shop"), "ImportInProgress");
+    cluster.world.delete(&Key::new(&DATA_VOLUME, "shop", "db-root")).unwrap();
+    cluster.pass(5);
+    assert!(cluster.world.list(&POD, None).is_empty() && cluster.world.list(&CLAIM, None).is_empty(), "the pod does not hold its claim");
+}
+
+#[test]
 fn a_clone_crosses_namespaces_when_its_writer_may_read_the_origin() {
     let mut cluster = written();
     strategy(&mut cluster, "csi-clone");

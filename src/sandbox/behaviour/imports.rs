@@ -78,10 +78,20 @@ fn prime(claim: &Value, name: &str) -> Value {
     prime
 }
 
+fn importer(claim: &Key) -> Key {
+    Key::new(&POD, &claim.namespace, &format!("importer-{}", claim.name))
+}
+
+/// A claim that goes is not filled any more: its pod would hold it (containerized-data-importer 1.65 `pkg/controller/import-controller.go`,
+/// reconcilePvc).
+pub fn leave(world: &mut World, claim: &Key) {
+    remove_helper(world, &importer(claim));
+}
+
 /// Fills a claim by a pod and says on the served claim how that goes.
 pub fn fill(world: &mut World, claim: &Arc<Value>, served: &Key, source: &Value) -> Option<Duration> {
     let own = Key::of(&CLAIM, claim);
-    let at = Key::new(&POD, &own.namespace, &format!("importer-{}", own.name));
+    let at = importer(&own);
     if source.get("upload").is_some() {
         note(world, served, &[(POD_PHASE, "Running"), (RUNNING, "true")]);
         return None;
@@ -91,6 +101,9 @@ pub fn fill(world: &mut World, claim: &Arc<Value>, served: &Key, source: &Value)
         return None;
     }
     let Some(pod) = world.store.get(&at).cloned() else {
+        if is_deleting(claim) {
+            return None;
+        }
         let made = world.create(worker(&at.name, &at.namespace, claim, served, Some(controlled_by(&CLAIM, claim))));
         if let Err(status) = &made {
             world.tell(claim, "import-controller", "Warning", "ErrImportFailed", status.message());

@@ -36,6 +36,9 @@ fn of_helper(_: &World, change: &Change) -> Vec<Key> {
 
 fn reconcile(world: &mut World, key: &Key) -> Option<Duration> {
     let claim = world.store.get(key)?.clone();
+    if is_deleting(&claim) {
+        imports::leave(world, key);
+    }
     let kind = if text(&claim, "/spec/dataSourceRef/apiGroup") == GROUP { text(&claim, "/spec/dataSourceRef/kind") } else { "" };
     match kind {
         "VolumeCloneSource" => clones::reconcile(world, key, &claim),
