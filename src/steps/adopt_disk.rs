@@ -28,7 +28,13 @@ impl Perform for AdoptDisk<'_> {
             return Ok(foreign(cx.reference(End::Target, kind::DATA_VOLUME, &disk.target_claim)));
         }
         match DataVolume(&adopter).phase() {
-            "Succeeded" => Ok(Probe::Ours(json!({"uid": adopter.uid()}))),
+            "Succeeded" => {
+                let claim = cx.get(End::Target, kind::CLAIM, &disk.target_claim).await?;
+                match claim.and_then(|claim| cx.made_anew(self.machine, disk, &claim)) {
+                    Some(why) => Err(StepError::permanent(why)),
+                    None => Ok(Probe::Ours(json!({"uid": adopter.uid()}))),
+                }
+            }
             "Failed" => Err(StepError::permanent(format!("datavolume {} did not adopt its claim", adopter.name()))),
             "" => Ok(Probe::Underway(Progress::waiting_for(format!("datavolume {} to adopt its claim", adopter.name())))),
             phase => Ok(Probe::Underway(Progress::waiting_for(format!("datavolume {} to adopt its claim ({phase})", adopter.name())))),

@@ -61,6 +61,17 @@ impl CloneDisk<'_> {
         Ok(stays)
     }
 
+    /// Deletes the volume of a copy whose claim somebody deleted, if its class has it stay. Whoever may not look at volumes leaves it.
+    async fn drop_stranded(&self, cx: &Cx, disk: &DiskPlan, made: Option<&Value>) -> Result<(), StepError> {
+        let known = |key: &str| made.and_then(|made| made.get(key)?.as_str());
+        let (Some(name), Some(claim)) = (known("volume"), known("claim")) else { return Ok(()) };
+        let dropped = match cx.get(End::Target, kind::VOLUME, name).await {
+            Ok(Some(volume)) => cx.discard(disk, &volume, None, Some(claim)).await,
+            other => other.map(drop),
+        };
+        if matches!(dropped, Err(StepError::Permanent(_))) { Ok(()) } else { dropped }
+    }
+
     /// What CDI waits for, and what it says went wrong: clones never become Failed, so annotations and events are all there is.
     ///
     /// Source: containerized-data-importer `pkg/controller/common/util.go`, annotations `cdi.kubevirt.io/clonePhase` and `cloneError`.
@@ -167,7 +178,7 @@ impl Perform for CloneDisk<'_> {
     }
 
     /// Deletes the DataVolume and waits until CDI has cleaned up behind it: its claim here, its temporaries in the source.
-    async fn undo(&self, cx: &Cx, _before: &Value, _made: Option<&Value>) -> Result<Undo, StepError> {
+    async fn undo(&self, cx: &Cx, _before: &Value, made: Option<&Value>) -> Result<Undo, StepError> {
         let disk = cx.disk(self.machine, self.volume)?;
         let ours = self.marks(cx, disk);
         if let Some(clone) = self.clone(cx, disk).await?.filter(|clone| ours.are_on(clone)) {
@@ -186,6 +197,7 @@ impl Perform for CloneDisk<'_> {
             }
             return Ok(Undo::Waiting(deletion(&format!("claim {} of the target", claim.name()), stays)));
         }
+        self.drop_stranded(cx, disk, made).await?;
         Ok(Undo::Done)
     }
 

@@ -60,6 +60,9 @@ impl RemoveDisk<'_> {
         let Some(target) = target.filter(|claim| Claim(claim).is_bound()) else {
             return no(format!("claim {} of the target is not bound", disk.target_claim));
         };
+        if let Some(why) = cx.made_anew(self.machine, disk, &target) {
+            return no(why);
+        }
         let volume = self.volume(cx, Claim(&target).volume_name().unwrap_or_default()).await?;
         if super::volume::claim_uid(&volume) != target.uid() {
             return no(format!("persistentvolume {} does not belong to claim {} of the target", volume.name(), target.name()));

@@ -55,14 +55,14 @@ impl SwapVolume<'_> {
     }
 
     /// Undo of a copy: the target's claim goes, and its volume with it.
-    async fn drop_copy(&self, cx: &Cx, disk: &DiskPlan, name: &str) -> Result<Undo, StepError> {
+    async fn drop_copy(&self, cx: &Cx, disk: &DiskPlan, name: &str, made: Option<&Value>) -> Result<Undo, StepError> {
         let target =
             cx.get(End::Target, kind::CLAIM, &disk.target_claim).await?.filter(|claim| cx.marks(Role::Target, &disk.claim_uid, None).are_on(claim));
         if let Some(target) = target.as_ref().filter(|target| !target.is_deleting()) {
             cx.original_stands(disk, target).await?;
         }
         if let Some(volume) = cx.get(End::Target, kind::VOLUME, name).await? {
-            cx.discard(disk, &volume, target.as_ref()).await?;
+            cx.discard(disk, &volume, target.as_ref(), made.and_then(|made| made.get("claim")?.as_str())).await?;
         }
         let Some(target) = target else { return Ok(Undo::Done) };
         if !target.is_deleting() {
@@ -185,12 +185,12 @@ impl Perform for SwapVolume<'_> {
         cx.touch(End::Target, &target).await
     }
 
-    async fn undo(&self, cx: &Cx, before: &Value, _made: Option<&Value>) -> Result<Undo, StepError> {
+    async fn undo(&self, cx: &Cx, before: &Value, made: Option<&Value>) -> Result<Undo, StepError> {
         let disk = cx.disk(self.machine, self.volume)?;
         let name = before.get("volume").and_then(Value::as_str).unwrap_or_default();
         match disk.strategy {
             Strategy::Rebind => self.hand_back(cx, disk, name, before).await,
-            _ => self.drop_copy(cx, disk, name).await,
+            _ => self.drop_copy(cx, disk, name, made).await,
         }
     }
 

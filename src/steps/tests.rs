@@ -24,7 +24,9 @@ use crate::model::names::{End, MoveId, ObjectRef};
 use crate::model::patch::{PatchOp, apply};
 use crate::plan::document::PlanSpec;
 use crate::plan::fixtures::{claim, disk_plan, machine_plan, object, plan_spec, running, vm};
+use crate::plan::order;
 use crate::plan::request::Strategy;
+use crate::plan::step::Step;
 
 /// Objects by path, with resource versions; patches apply, and so do deletions.
 #[derive(Clone, Default)]
@@ -251,6 +253,21 @@ async fn going_back_keeps_the_copy_of_a_disk_that_is_gone() {
     assert!(matches!(hand.undo(&id("db-1/data/clone"), &Value::Null, None).await, Ok(Undo::Waiting(_))));
     assert_eq!(hand.undo(&id("db-1/data/clone"), &Value::Null, None).await.unwrap(), Undo::Done);
     assert!(server.find(&copy).is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_source_keeps_its_disk_when_the_copys_claim_was_made_anew() {
+    let (plan, _) = machine("Always");
+    let mut copy = claim("data", 20);
+    copy.set("/metadata/namespace", "prod".into());
+    copy.set("/metadata/uid", "made anew".into());
+    let server = Server::default().with([claim("data", 20), copy]);
+    let (hand, log) = server.hand(&plan);
+    hand.remember(&id("db-1/data/swap"), Some(&json!({"claim": "the copy's", "volume": "pv-copy"})));
+    let removal = order::steps(&plan).into_iter().find(|step| matches!(step, Step::RemoveDisk { .. })).unwrap().id();
+    let finding = refused(hand.perform(&removal, &Value::Null).await);
+    assert!(finding.message.contains("made anew"), "{}", finding.message);
+    assert!(writes(&log).is_empty());
 }
 
 #[tokio::test(start_paused = true)]

@@ -56,6 +56,9 @@ impl VerifyVm<'_> {
         if claim.is_deleting() {
             return Ok(Some(format!("somebody deleted claim {}, which goes with its data as soon as no pod uses it", disk.target_claim)));
         }
+        if let Some(why) = cx.made_anew(self.machine, disk, &claim) {
+            return Ok(Some(why));
+        }
         if !Claim(&claim).is_bound() {
             return Ok(Some(format!("claim {} is not bound", disk.target_claim)));
         }

@@ -16,6 +16,8 @@ use crate::model::manifest::{Manifest, escape};
 use crate::model::names::{ANNOTATION_RECLAIM_POLICY, ANNOTATION_TOUCH, End, LABEL_MOVE, ObjectRef};
 use crate::model::patch::PatchOp;
 use crate::plan::document::DiskPlan;
+use crate::plan::request::Strategy;
+use crate::plan::step::Step;
 
 const POLICY: &str = "/spec/persistentVolumeReclaimPolicy";
 const CLAIM_REF: &str = "/spec/claimRef";
@@ -67,8 +69,8 @@ impl Cx {
     }
 
     /// Lets a copy's volume be deleted with its claim, whatever its class says. Only for a volume that is provably not the source's, and that
-    /// belongs to a claim of this move.
-    pub(super) async fn discard(&self, disk: &DiskPlan, volume: &Manifest, target: Option<&Manifest>) -> Result<(), StepError> {
+    /// belongs to a claim of this move, or did to the one of which the journal has the UID.
+    pub(super) async fn discard(&self, disk: &DiskPlan, volume: &Manifest, target: Option<&Manifest>, known: Option<&str>) -> Result<(), StepError> {
         let original = match &disk.persistent_volume {
             Some(name) => self.get(End::Source, kind::VOLUME, name).await?,
             None => None,
@@ -76,8 +78,8 @@ impl Cx {
         let same = original.is_none_or(|original| original.uid() == volume.uid() || Volume(&original).handle() == Volume(volume).handle());
         let staging = super::clone_claim::staging(self, disk).await?;
         let ours = [target, staging.as_ref()].into_iter().flatten().any(|claim| claim.uid() == claim_uid(volume));
-        // Somebody deleted the target's claim, and the volume that this move kept for it would stay for ever.
-        let stranded = target.is_none() && is_kept(self, volume) && self.was_for(disk, volume);
+        // Somebody deleted the target's claim, and the volume that this move or its class kept for it would stay for ever.
+        let stranded = target.is_none() && ((is_kept(self, volume) && self.was_for(disk, volume)) || known == Some(claim_uid(volume)));
         if same || !(ours || stranded) || (Volume(volume).reclaim_policy() == "Delete" && volume.label(LABEL_MOVE).is_none()) {
             return Ok(());
         }
@@ -107,7 +109,7 @@ impl Cx {
             None => Ok(None),
         };
         match seen {
-            Ok(Some(volume)) => match self.discard(disk, &volume, Some(claim)).await {
+            Ok(Some(volume)) => match self.discard(disk, &volume, Some(claim), None).await {
                 Err(StepError::Permanent(cause)) => Ok(Some(format!("persistentvolume {} of it stays behind: {}", volume.name(), cause.0))),
                 discarded => discarded.map(|()| None),
             },
@@ -120,6 +122,16 @@ impl Cx {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Why a claim of the target is not the one on which the disk came: somebody deleted that, and CDI made another for its DataVolume, filled from
+    /// wherever the first one once was.
+    pub(super) fn made_anew(&self, machine: &str, disk: &DiskPlan, claim: &Manifest) -> Option<String> {
+        let (machine, volume) = (machine.to_owned(), disk.volume.clone());
+        let came = if disk.strategy == Strategy::CdiClone { Step::CloneDisk { machine, volume } } else { Step::SwapVolume { machine, volume } };
+        let known = self.output_text(&came, "claim")?;
+        let why = format!("claim {} of the target was deleted and made anew since the disk came there, so it holds something else", claim.name());
+        (known != claim.uid()).then_some(why)
     }
 
     /// Hands a volume from one claim to another: the commit point of a rebind. A lost race changes nothing.
