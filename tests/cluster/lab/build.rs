@@ -13,6 +13,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
+use vmmove::plan::share::shared_out;
 use walkdir::WalkDir;
 
 /// The objects that an operator would have created, as a generator of the module folder prints them.
@@ -106,11 +107,11 @@ fn build_those(wanted: impl Fn(&Folder) -> bool) -> Result<Binaries> {
     let folders: Vec<Folder> = serde_json::from_slice(&list)?;
     let go = output(Command::new("go").args(["env", "GOVERSION"])).context("the lab is built with Go: install it, or put it on the PATH")?;
     let mut binaries = Binaries { programs: BTreeMap::new(), generated: Vec::new() };
-    for folder in folders.iter().filter(|folder| wanted(folder)) {
-        let built = cache.join(format!("{}-{}", folder.name, folder.hash(&go)?));
-        if !built.is_dir() {
-            folder.build(&built)?;
-        }
+    let wanted: Vec<&Folder> = folders.iter().filter(|folder| wanted(folder)).collect();
+    // A linker works on one processor: meanwhile another folder's compilers have the rest.
+    let built = shared_out(&wanted, true, |folder| folder.built(&cache, &go));
+    for (folder, built) in wanted.into_iter().zip(built) {
+        let built = built?;
         binaries.programs.extend(folder.outputs.iter().map(|each| (each.binary.clone(), built.join(&each.binary))));
         binaries.generated.extend(folder.objects.iter().map(|_| built.join(OBJECTS)));
     }
@@ -129,6 +130,15 @@ fn remove_leftovers(cache: &Path) -> Result<()> {
 }
 
 impl Folder {
+    /// Where its programs are, built if they are not there yet.
+    fn built(&self, cache: &Path, go: &str) -> Result<PathBuf> {
+        let built = cache.join(format!("{}-{}", self.name, self.hash(go)?));
+        if !built.is_dir() {
+            self.build(&built)?;
+        }
+        Ok(built)
+    }
+
     /// Builds into a temporary folder beside `built` and renames it, so that an interrupted build leaves nothing half done.
     fn build(&self, built: &Path) -> Result<()> {
         let begin = Instant::now();
