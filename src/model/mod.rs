@@ -14,6 +14,7 @@ pub mod kind;
 pub mod manifest;
 pub mod names;
 mod packed;
+mod packing;
 pub mod patch;
 pub mod quantity;
 pub mod relation;
