@@ -75,7 +75,7 @@ impl<'a> Claim<'a> {
         let pending = |condition: Json| {
             matches!(condition.text("/type"), Some("Resizing" | "FileSystemResizePending")) && condition.text("/status") == Some("True")
         };
-        let allocating = self.0.at("/status/allocatedResourceStatuses").is_some_and(|map| map.fields().next().is_some());
+        let allocating = self.0.at("/status/allocatedResourceStatuses").is_some_and(|map| !map.is_empty());
         allocating || self.0.list("/status/conditions").any(pending)
     }
 

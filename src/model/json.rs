@@ -129,6 +129,11 @@ impl<'a> Json<'a> {
         }
     }
 
+    /// An object or list with nothing in it, or something that holds nothing.
+    pub fn is_empty(self) -> bool {
+        self.fields().next().is_none() && self.items().is_empty()
+    }
+
     /// A value of its own.
     pub fn to_value(self) -> Value {
         match self.0 {

@@ -8,6 +8,7 @@ use super::references::references;
 use super::rewrite::dependent::bare;
 use super::rewrite::metadata::{DISK, EVERYWHERE, MACHINE, fresh};
 use crate::model::inventory::Inventory;
+use crate::model::json::Json;
 use crate::model::kind;
 use crate::model::manifest::Manifest;
 use crate::model::names::ObjectRef;
@@ -38,7 +39,7 @@ pub fn clean(object: &Manifest) -> Manifest {
     let mut clean = object.clone();
     clean.set("/metadata", fresh(object, namespace, object.name(), &[EVERYWHERE, rules]));
     for map in ["/metadata/labels", "/metadata/annotations"] {
-        if clean.at(map).is_some_and(|map| map.fields().next().is_none()) {
+        if clean.at(map).is_some_and(Json::is_empty) {
             clean.remove(map);
         }
     }

@@ -203,7 +203,7 @@ fn unknown_parts(machine: &Machine, _: &MoveRequest) -> Vec<String> {
 fn neighbours(machine: &Machine, _: &MoveRequest) -> Vec<String> {
     let spec = machine.vmi.map_or_else(|| Vm(machine.vm).instance(), |vmi| Vmi(vmi).instance());
     let parts = ["/affinity/podAffinity", "/affinity/podAntiAffinity", "/topologySpreadConstraints"];
-    let says = |part: &&str| spec.at(part).is_some_and(|value| value.fields().next().is_some() || !value.items().is_empty());
+    let says = |part: &&str| spec.at(part).is_some_and(|value| !value.is_empty());
     parts.into_iter().filter(says).filter_map(|part| part.rsplit('/').next()).map(str::to_owned).collect()
 }
 

@@ -99,7 +99,7 @@ pub fn unfence(vm: &Manifest, before: &FenceBefore) -> Manifest {
         None => drop(was.remove(AFFINITY)),
     }
     was.remove(&annotation());
-    let empty = was.at(ANNOTATIONS).is_some_and(|all| all.fields().next().is_none());
+    let empty = was.at(ANNOTATIONS).is_some_and(Json::is_empty);
     if empty && !before.annotated {
         was.remove(ANNOTATIONS);
     }
@@ -127,7 +127,7 @@ pub fn without_fence(affinity: Json) -> Option<Value> {
     } else {
         rest.set(required, terms.into());
     }
-    if rest.at("/nodeAffinity").is_some_and(|all| all.fields().next().is_none()) {
+    if rest.at("/nodeAffinity").is_some_and(Json::is_empty) {
         rest.remove("/nodeAffinity");
     }
     Some(rest.into_value()).filter(|rest| rest.as_object().is_some_and(|rest| !rest.is_empty()))
