@@ -52,6 +52,7 @@ struct Warnings {
 
 /// What came back: the body and what the server wants the user to know.
 pub(super) struct Answer {
+    status: u16,
     body: Bytes,
     pub warnings: Vec<String>,
 }
@@ -60,9 +61,16 @@ impl Answer {
     /// What the body says. A read without an answer in JSON is an error; a write may be answered with nothing.
     pub(super) fn read<T: DeserializeOwned + Default>(&self, call: &Call) -> Result<T, ApiError> {
         match serde_json::from_slice(&self.body) {
-            Ok(said) => Ok(said),
+            Ok(said) if call.method != Method::GET || self.body.trim_ascii() != b"null" => Ok(said),
             Err(_) if call.method != Method::GET => Ok(T::default()),
-            Err(_) => Err(ApiError::new(Reason::Other, 200, format!("the server's answer to {} is no JSON", call.path))),
+            _ => Err(ApiError::new(
+                Reason::Other,
+                self.status,
+                format!(
+                    "the answer to {} is nothing of the Kubernetes API; something between here and the server may have answered instead",
+                    call.path
+                ),
+            )),
         }
     }
 }
@@ -184,7 +192,7 @@ impl Cluster {
             return Err(ApiError::of_answer(head.status, &body, retry_after(&head.headers)));
         }
         let warnings = head.headers.get_all("warning").iter().filter_map(|value| warning_text(value.to_str().ok()?)).collect();
-        Ok(Answer { body, warnings })
+        Ok(Answer { status: head.status.as_u16(), body, warnings })
     }
 }
 
@@ -267,6 +275,17 @@ mod tests {
         cluster.create(&map, Dry::Server).await.unwrap();
         cluster.delete(&map.reference(End::Source).unwrap(), &Guard::default(), Propagation::Background, Dry::Server).await.unwrap();
         assert_eq!(log.len(), 4);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_read_that_is_answered_by_somebody_else_is_an_error() {
+        for answer in ["<html>Please log in</html>", "null", "", "[1, 2"] {
+            let (cluster, _) = in_turn(vec![Reply::Answer(200, Vec::new(), answer.to_owned()), Reply::Answer(200, Vec::new(), answer.to_owned())]);
+            let error = cluster.raw("/version").await.unwrap_err();
+            assert_eq!(error.code, 200);
+            assert!(error.message.contains("answer to /version is nothing of the Kubernetes API"), "{answer}: {}", error.message);
+            assert!(cluster.list(kind::CLAIM, Some("shop"), None).await.is_err(), "{answer}: no list is not an empty one");
+        }
     }
 
     #[tokio::test(start_paused = true)]

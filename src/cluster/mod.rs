@@ -8,6 +8,7 @@ pub mod wait;
 
 mod call;
 mod kubeconfig;
+mod lists;
 mod log;
 mod path;
 mod proxy;

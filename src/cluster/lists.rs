@@ -1,0 +1,112 @@
+//! Lists of objects, page by page. What is listed is looked at only, and stays as packed as it came.
+
+use http::Method;
+use serde::Deserialize;
+
+use super::call::Cluster;
+use super::error::{ApiError, Reason};
+use super::path::{collection, with_query};
+use super::request::{Call, JSON, METADATA_LIST};
+use crate::model::kind::{self, Kind};
+use crate::model::manifest::{Item, Manifest};
+
+/// How many objects a page of a list has, as kubectl asks.
+const PAGE: &str = "500";
+
+/// A page of a list. A list without items may say null.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Page {
+    metadata: PageMeta,
+    items: Option<Vec<Item>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct PageMeta {
+    #[serde(rename = "continue")]
+    next: String,
+}
+
+impl Cluster {
+    /// All objects of a kind, in one namespace or in all, in pages. `NotFound` means that the server does not serve the kind.
+    pub async fn list(&self, kind: Kind, namespace: Option<&str>, label_selector: Option<&str>) -> Result<Vec<Manifest>, ApiError> {
+        self.pages(kind, namespace, &[("labelSelector", label_selector.unwrap_or_default())], JSON).await
+    }
+
+    /// As [`Cluster::list`], but metadata only: what Secrets hold is never asked for.
+    pub async fn list_metadata(&self, kind: Kind, namespace: Option<&str>, label_selector: Option<&str>) -> Result<Vec<Manifest>, ApiError> {
+        self.pages(kind, namespace, &[("labelSelector", label_selector.unwrap_or_default())], METADATA_LIST).await
+    }
+
+    /// The events that a field selector picks, such as `involvedObject.uid=…`: also those about objects that are gone.
+    pub async fn events(&self, namespace: &str, fields: &str) -> Result<Vec<Manifest>, ApiError> {
+        self.pages(kind::EVENT, Some(namespace), &[("fieldSelector", fields)], JSON).await
+    }
+
+    /// A list page by page; from the start and in one piece when the pages went stale on the way.
+    async fn pages(&self, kind: Kind, namespace: Option<&str>, query: &[(&str, &str)], accept: &'static str) -> Result<Vec<Manifest>, ApiError> {
+        let path = collection(kind, &kind.api_version(), namespace);
+        let mut items = Vec::new();
+        let (mut limit, mut token) = (PAGE, String::new());
+        loop {
+            let page: Vec<_> = query.iter().copied().chain([("limit", limit), ("continue", token.as_str())]).collect();
+            let call = Call::new(Method::GET, with_query(&path, &page)).accept(accept);
+            let answer = match self.call_aloud(&call).await {
+                Err(error) if error.reason == Reason::Gone && !token.is_empty() => {
+                    (limit, token) = ("", String::new());
+                    items.clear();
+                    continue;
+                }
+                other => other?,
+            };
+            let page: Page = answer.read(&call)?;
+            token = page.metadata.next;
+            // The server leaves out what each item is, or says that it is PartialObjectMetadata.
+            items.extend(page.items.into_iter().flatten().map(|item| item.of_kind(kind)));
+            if token.is_empty() {
+                return Ok(items);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::json;
+
+    use super::*;
+    use crate::cluster::scripted::{Reply, in_turn};
+
+    #[tokio::test]
+    async fn a_list_is_read_page_by_page_and_its_items_say_what_they_are() {
+        let (cluster, log) = in_turn(vec![
+            Reply::ok(json!({"metadata": {"continue": "two="}, "items": [{"metadata": {"name": "a"}}]})),
+            Reply::ok(json!({"metadata": {}, "items": [{"metadata": {"name": "b"}}]})),
+        ]);
+        let claims = cluster.list(kind::CLAIM, Some("shop"), Some("app=db")).await.unwrap();
+        assert_eq!(claims.iter().map(Manifest::name).collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!((claims[0].kind_name(), claims[0].api_version()), ("PersistentVolumeClaim", "v1"));
+        assert_eq!(log.all()[0].query, "labelSelector=app%3Ddb&limit=500");
+        assert_eq!(log.all()[1].query, "labelSelector=app%3Ddb&limit=500&continue=two%3D");
+    }
+
+    #[tokio::test]
+    async fn a_list_whose_pages_went_stale_is_read_again_in_one_piece() {
+        let (cluster, log) = in_turn(vec![
+            Reply::ok(json!({"metadata": {"continue": "x"}, "items": [{"metadata": {"name": "a"}}]})),
+            Reply::status(410, "Expired", "too old"),
+            Reply::list(vec![json!({"metadata": {"name": "a"}}), json!({"metadata": {"name": "b"}})]),
+        ]);
+        assert_eq!(cluster.list(kind::NODE, None, None).await.unwrap().len(), 2);
+        assert_eq!(log.all()[2].query, "");
+    }
+
+    #[tokio::test]
+    async fn secrets_are_listed_without_what_they_hold() {
+        let (cluster, log) = in_turn(vec![Reply::list(vec![json!({"kind": "PartialObjectMetadata", "metadata": {"name": "login"}})])]);
+        assert_eq!(cluster.list_metadata(kind::SECRET, Some("shop"), None).await.unwrap()[0].kind_name(), "Secret");
+        assert!(log.all()[0].headers["accept"].to_str().unwrap().contains("as=PartialObjectMetadataList"));
+    }
+}
