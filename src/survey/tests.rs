@@ -10,6 +10,7 @@ use super::*;
 use crate::cluster::Access;
 use crate::cluster::scripted::{Reply, Seen, cluster};
 use crate::model::kind::Kind;
+use crate::plan::needs::{Duty, Need};
 
 fn named(name: &str) -> Value {
     json!({"metadata": {"name": name, "uid": format!("uid-{name}")}})
@@ -137,4 +138,37 @@ async fn rights_are_asked_once_each_and_no_answer_is_not_no() {
     assert_eq!(log.len(), 2);
     let (broken, _) = cluster(|_| Reply::status(500, "InternalError", "authorizer down"));
     assert!(answers::ask_rights(&broken, &[pods]).await.is_err());
+}
+
+#[tokio::test]
+async fn only_what_a_complete_list_of_rules_does_not_grant_is_asked() {
+    let need = |verb, resource, namespace: Option<&str>| Need {
+        end: End::Source,
+        namespace: namespace.map(str::to_owned),
+        group: "",
+        resource,
+        subresource: "",
+        verb,
+        duty: Duty::Must,
+        why: String::new(),
+    };
+    let needs = [need("list", "pods", Some("shop")), need("patch", "pods", Some("shop")), need("list", "nodes", None)];
+    for (incomplete, asked) in [(false, vec!["nodes", "pods"]), (true, vec!["nodes", "pods", "pods"])] {
+        let (cluster, log) = cluster(move |seen| match seen.path.as_str() {
+            path if path.ends_with("/selfsubjectrulesreviews") => {
+                let rules = json!([{"verbs": ["list"], "apiGroups": [""], "resources": ["pods", "nodes"]}]);
+                Reply::ok(json!({"status": {"incomplete": incomplete, "resourceRules": rules}}))
+            }
+            path if path.ends_with("/selfsubjectaccessreviews") => Reply::ok(json!({"status": {"allowed": false}})),
+            _ => healthy(seen),
+        });
+        let seen = survey(&cluster, None, &Scope { source_namespace: "shop".into(), target_namespace: None }).await.unwrap();
+        let before = log.len();
+        let answers = answers::ask_needs(&cluster, None, &seen, &needs).await.unwrap();
+        assert_eq!(answers.iter().filter(|(_, granted)| *granted).count(), usize::from(!incomplete));
+        let mut reviewed: Vec<String> =
+            log.all().drain(before..).map(|seen| seen.body["spec"]["resourceAttributes"]["resource"].as_str().unwrap().to_owned()).collect();
+        reviewed.sort();
+        assert_eq!(reviewed, asked);
+    }
 }

@@ -37,7 +37,7 @@ enum Told {
 /// # Errors
 /// The server cannot be reached or does not answer: no answer is not "no".
 pub async fn ask(sites: &Sites, seen: &Inventory, plan: &Plan) -> Result<Answers, Failure> {
-    let rights = ask_needs(&sites.source.cluster, Some(&sites.target.cluster), &needs(&plan.spec)).await?;
+    let rights = ask_needs(&sites.source.cluster, Some(&sites.target.cluster), seen, &needs(&plan.spec)).await?;
     let mut answers = Answers { rights, ..Answers::default() };
     if let Some(namespace) = still_to_be_made(seen) {
         let why = "the namespace is still to be made; everything is asked again before anything is touched";
