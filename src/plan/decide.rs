@@ -1,7 +1,9 @@
 //! Decides everything about a move: a pure function from what was seen and asked to a plan and its findings.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
 
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::checks::classes::target_class;
@@ -66,11 +68,28 @@ pub fn plan(seen: &Inventory, ask: &MoveRequest) -> Planned {
     Planned { plan: Plan { api_version: API_VERSION.to_owned(), kind: "MovePlan".to_owned(), metadata: PlanMeta { name, digest }, spec }, findings }
 }
 
-/// SHA-256 of the specification's canonical JSON (keys sorted), in hex.
+/// SHA-256 of the specification's canonical JSON (keys sorted, nothing between), in hex. A long list of machines is written on all processors.
 pub fn digest(spec: &PlanSpec) -> String {
-    use std::fmt::Write;
-    let canonical = serde_json::to_value(spec).map(|value| value.to_string()).unwrap_or_default();
-    Sha256::digest(canonical.as_bytes()).iter().fold(String::new(), |mut hex, byte| {
+    let canonical = |value: serde_json::Result<Value>| value.map(|value| value.to_string()).unwrap_or_default();
+    let PlanSpec { source, target, create_namespace, options, force, networks, machines: _, dependents } = spec;
+    let rest = PlanSpec {
+        source: source.clone(),
+        target: target.clone(),
+        create_namespace: *create_namespace,
+        options: options.clone(),
+        force: *force,
+        networks: networks.clone(),
+        machines: Vec::new(),
+        dependents: dependents.clone(),
+    };
+    let Ok(Value::Object(fields)) = serde_json::to_value(rest) else { return String::new() };
+    let machines = shared_out(&spec.machines, spec.machines.len() >= MANY, |machine| canonical(serde_json::to_value(machine)));
+    let field = |(name, value): (&String, &Value)| {
+        let value = if name == "machines" { format!("[{}]", machines.join(",")) } else { value.to_string() };
+        format!("\"{name}\":{value}")
+    };
+    let text = format!("{{{}}}", fields.iter().map(field).collect::<Vec<_>>().join(","));
+    Sha256::digest(text.as_bytes()).iter().fold(String::new(), |mut hex, byte| {
         let _ = write!(hex, "{byte:02x}");
         hex
     })
@@ -181,8 +200,9 @@ fn ownership(disk: &Disk, claim: Claim) -> Ownership {
 /// What the machines refer to, each once, sorted by kind and name.
 fn dependents(seen: &Inventory, target: &Place, chosen: &[Machine]) -> Vec<DependentPlan> {
     let mut users: BTreeMap<(kind::Kind, String), BTreeSet<String>> = BTreeMap::new();
-    for machine in chosen {
-        for reference in references(machine.vm, &seen.source).into_iter().filter(|reference| reference.exists && reference.is_copied()) {
+    let found = shared_out(chosen, chosen.len() >= MANY, |machine| references(machine.vm, &seen.source));
+    for (machine, references) in chosen.iter().zip(found) {
+        for reference in references.into_iter().filter(|reference| reference.exists && reference.is_copied()) {
             users.entry((reference.kind, reference.name)).or_default().insert(machine.name().to_owned());
         }
     }
@@ -193,4 +213,24 @@ fn dependents(seen: &Inventory, target: &Place, chosen: &[Machine]) -> Vec<Depen
         Some(DependentPlan { kind, uid: object.uid().to_owned(), resource_version, used_by: used_by.into_iter().collect(), exists, name })
     };
     users.into_iter().filter_map(plan).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::plan::fixtures::{self, plan_spec};
+    use crate::plan::request::Strategy;
+
+    #[test]
+    fn a_digest_is_that_of_the_canonical_json_however_it_is_made() {
+        for count in [0, 2, MANY] {
+            let disk = || fixtures::disk_plan("data", 1, Strategy::Rebind);
+            let machines = (0..count).map(|number| fixtures::machine_plan(&format!("vm-{number}"), vec![disk()]));
+            let spec = plan_spec(machines.collect());
+            let whole = serde_json::to_value(&spec).unwrap().to_string();
+            let hex: String = Sha256::digest(whole.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+            assert_eq!(digest(&spec), hex, "{count}");
+        }
+    }
 }
