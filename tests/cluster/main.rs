@@ -29,6 +29,8 @@ mod rivals;
 #[path = "../conformance/runner/mod.rs"]
 mod runner;
 mod scene;
+#[path = "../conformance/shapes.rs"]
+mod shapes;
 mod somebody;
 mod stopping;
 mod tool;
@@ -80,6 +82,7 @@ const TRIALS: &[Row] = &[
     shared!(control_plane::a_claim_waits_for_its_first_consumer),
     shared!(control_plane::an_export_does_not_end_its_controller),
     shared!(control_plane::a_stranger_is_forbidden),
+    shared!(conformance::the_sandbox_knows_the_fields_of_the_server),
     shared!(control_plane::the_proxy_counts_and_cuts),
     shared!(control_plane::the_proxy_streams_until_it_hangs_up),
     shared!(pods::a_pod_uses_its_own_account),
@@ -179,7 +182,7 @@ impl Stage {
 
 fn main() -> Result<ExitCode> {
     let mut args = Arguments::from_args();
-    args.test_threads.get_or_insert(3);
+    args.test_threads.get_or_insert(4);
     let runtime = Runtime::new()?;
     let (interrupt, interrupted) = watch::channel(false);
     runtime.spawn(async move {

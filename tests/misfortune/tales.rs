@@ -81,7 +81,7 @@ pub const TALES: &[Row] = &[
     run("shop-clone", "plain", CLONE),
     run("shop-move", "plain", MOVE),
     run("shop-copy", "plain", COPY),
-    run("template-clone", "dv-template", CLONE),
+    thorough(run("template-clone", "dv-template", CLONE)),
     run("template-move", "dv-template", MOVE),
     run("template-copy", "dv-template", COPY),
     back("template-move-back", "dv-template", &[MOVE]),
