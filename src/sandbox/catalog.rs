@@ -6,6 +6,8 @@ use std::hash::{Hash, Hasher};
 /// A kind of object as the API serves it.
 #[derive(Debug)]
 pub struct Resource {
+    /// Its place in the list: tells it from all others, and orders them.
+    place: u8,
     pub group: &'static str,
     /// The versions it is served in; the first is the one discovery prefers. Objects are the same in all of them.
     pub versions: &'static [&'static str],
@@ -27,7 +29,7 @@ pub type Res = &'static Resource;
 
 impl PartialEq for Resource {
     fn eq(&self, other: &Self) -> bool {
-        std::ptr::eq(self, other) || (self.group, self.plural) == (other.group, other.plural)
+        self.place == other.place
     }
 }
 
@@ -35,7 +37,7 @@ impl Eq for Resource {}
 
 impl Hash for Resource {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        (self.group, self.plural).hash(state);
+        self.place.hash(state);
     }
 }
 
@@ -47,7 +49,7 @@ impl PartialOrd for Resource {
 
 impl Ord for Resource {
     fn cmp(&self, other: &Self) -> Ordering {
-        if std::ptr::eq(self, other) { Ordering::Equal } else { (self.group, self.plural).cmp(&(other.group, other.plural)) }
+        self.place.cmp(&other.place)
     }
 }
 
@@ -72,10 +74,15 @@ impl Resource {
 }
 
 const fn kind(group: &'static str, versions: &'static [&'static str], kind: &'static str, plural: &'static str) -> Resource {
-    Resource { group, versions, kind, plural, short: &[], namespaced: true, has_status: false, custom: false, common: false }
+    Resource { place: 0, group, versions, kind, plural, short: &[], namespaced: true, has_status: false, custom: false, common: false }
 }
 
 impl Resource {
+    /// What refusals are about and that is no row of the list, by a number of its own from 3 on.
+    pub(super) const fn named(number: u8, group: &'static str, versions: &'static [&'static str]) -> Self {
+        Self { place: OTHERS + number, namespaced: false, ..kind(group, versions, "", "") }
+    }
+
     const fn cluster(self) -> Self {
         Self { namespaced: false, ..self }
     }
@@ -99,18 +106,23 @@ impl Resource {
 
 macro_rules! resources {
     ($($name:ident = $row:expr;)*) => {
-        $(pub static $name: Resource = $row;)*
+        #[allow(non_camel_case_types, clippy::upper_case_acronyms, reason = "they are called as the rows are")]
+        enum Place { $($name),* }
+        $(pub static $name: Resource = Resource { place: Place::$name as u8, ..$row };)*
         /// Everything there is.
         pub const ALL: &[Res] = &[$(&$name),*];
     };
 }
 
+/// The places of what is no row of the list.
+const OTHERS: u8 = 200;
+
 /// Stands for every kind where something holds for all of them; it is none itself.
-pub static ANYTHING: Resource = kind("", &[], "", "");
+pub static ANYTHING: Resource = Resource { place: OTHERS, ..kind("", &[], "", "") };
 
 /// As refusals name a machine or an instance about which KubeVirt is asked something; objects of these there are none.
-pub static VM_REQUEST: Resource = Resource { group: "subresources.kubevirt.io", ..VM };
-pub static VMI_REQUEST: Resource = Resource { group: "subresources.kubevirt.io", ..VMI };
+pub static VM_REQUEST: Resource = Resource { place: OTHERS + 1, group: "subresources.kubevirt.io", ..VM };
+pub static VMI_REQUEST: Resource = Resource { place: OTHERS + 2, group: "subresources.kubevirt.io", ..VMI };
 
 const V1: &[&str] = &["v1"];
 const KUBEVIRT_IO: &[&str] = &["v1", "v1alpha3"];

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::at::At;
 use super::catalog::{self, Res};
 use super::status::Status;
 use super::store::{Key, is_deleting, text};
@@ -67,7 +68,7 @@ fn mark(world: &World, resource: Res, object: &mut Value, how: &Deletion) {
         "" if resource == &catalog::JOB => Some(ORPHAN),
         _ => None,
     };
-    let mut all = object.pointer("/metadata/finalizers").and_then(Value::as_array).cloned().unwrap_or_default();
+    let mut all = object.at("/metadata/finalizers").and_then(Value::as_array).cloned().unwrap_or_default();
     // Who asks anew is heard, whatever was asked before; who asks for nothing special leaves it.
     if !how.propagation.is_empty() {
         all.retain(|one| one != ORPHAN && one != FOREGROUND);
@@ -100,7 +101,7 @@ fn grace(pod: &Value, how: &Deletion) -> i64 {
     if text(pod, "/spec/nodeName").is_empty() || over {
         return 0;
     }
-    how.grace.unwrap_or_else(|| pod.pointer("/spec/terminationGracePeriodSeconds").and_then(Value::as_i64).unwrap_or(30))
+    how.grace.unwrap_or_else(|| pod.at("/spec/terminationGracePeriodSeconds").and_then(Value::as_i64).unwrap_or(30))
 }
 
 /// The answer to a deletion that took effect at once.

@@ -7,6 +7,7 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
+use super::at::At;
 use super::catalog::{self, CLAIM, POD, VMI, VOLUME};
 use super::load_error::Lack;
 use super::reading::Written;
@@ -16,7 +17,7 @@ use super::store::{Key, text};
 pub fn narrow(objects: &mut Vec<Written>) {
     let claims: HashSet<Key> = objects.iter().filter(|written| written.resource == &CLAIM).map(Written::key).collect();
     objects.retain(|written| {
-        let claim = written.object.pointer("/spec/claimRef").filter(|_| written.resource == &VOLUME && written.comes_from_a_cluster());
+        let claim = written.object.at("/spec/claimRef").filter(|_| written.resource == &VOLUME && written.comes_from_a_cluster());
         let bound = text(&written.object, "/status/phase") == "Bound";
         claim.is_none_or(|claim| !bound || claims.contains(&Key::new(&CLAIM, text(claim, "/namespace"), text(claim, "/name"))))
     });
@@ -51,7 +52,7 @@ pub fn lacking(objects: &[Written]) -> Vec<Lack> {
 }
 
 fn owners(object: &Value) -> &[Value] {
-    object.pointer("/metadata/ownerReferences").and_then(Value::as_array).map_or(&[], Vec::as_slice)
+    object.at("/metadata/ownerReferences").and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
 fn told(written: &Written) -> String {

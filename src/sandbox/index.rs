@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::at::At;
 use super::catalog::{self, Resource};
 use super::store::{Key, text};
 
@@ -36,23 +37,23 @@ pub static EVENTS_ABOUT: Index = Index { name: "about", resource: Some(&catalog:
 const ALL: [&Index; 7] = [&OWNED_BY, &VOLUMES_FOR, &FREE_VOLUMES, &PODS_WITH, &PODS_ON, &CLONES_OF, &EVENTS_ABOUT];
 
 fn owners(object: &Value) -> Vec<String> {
-    let owners = object.pointer("/metadata/ownerReferences").and_then(Value::as_array).into_iter().flatten();
+    let owners = object.at("/metadata/ownerReferences").and_then(Value::as_array).into_iter().flatten();
     owners.map(|owner| text(owner, "/uid").to_owned()).collect()
 }
 
 fn claim_of(volume: &Value) -> Vec<String> {
-    let claim = volume.pointer("/spec/claimRef");
+    let claim = volume.at("/spec/claimRef");
     claim.map(|claim| place(text(claim, "/namespace"), text(claim, "/name"))).into_iter().collect()
 }
 
 fn class_if_free(volume: &Value) -> Vec<String> {
-    let free = volume.pointer("/spec/claimRef").is_none();
+    let free = volume.at("/spec/claimRef").is_none();
     free.then(|| text(volume, "/spec/storageClassName").to_owned()).into_iter().collect()
 }
 
 fn claims_of(pod: &Value) -> Vec<String> {
-    let volumes = pod.pointer("/spec/volumes").and_then(Value::as_array).into_iter().flatten();
-    let claims = volumes.filter_map(|volume| volume.pointer("/persistentVolumeClaim/claimName")?.as_str());
+    let volumes = pod.at("/spec/volumes").and_then(Value::as_array).into_iter().flatten();
+    let claims = volumes.filter_map(|volume| volume.at("/persistentVolumeClaim/claimName")?.as_str());
     claims.map(|claim| place(text(pod, "/metadata/namespace"), claim)).collect()
 }
 
@@ -65,7 +66,7 @@ fn subject(event: &Value) -> Vec<String> {
 }
 
 fn origin(claim: &Value) -> Vec<String> {
-    let source = claim.pointer("/spec/dataSource").filter(|source| text(source, "/kind") == "PersistentVolumeClaim");
+    let source = claim.at("/spec/dataSource").filter(|source| text(source, "/kind") == "PersistentVolumeClaim");
     source.map(|source| place(text(claim, "/metadata/namespace"), text(source, "/name"))).into_iter().collect()
 }
 

@@ -4,6 +4,7 @@
 
 pub mod access;
 pub mod api;
+pub mod at;
 pub mod behaviour;
 pub mod catalog;
 pub mod delete;

@@ -6,6 +6,7 @@
 //! apiVersion: vmmove.io/v1alpha1
 //! kind: Scenario
 //! without: [VolumeSnapshotClass]              # kinds that the cluster has and this one has not
+//! notInstalled: [snapshot.storage.k8s.io]     # groups of the API that are not served, with those below them
 //! user: {name: alice, groups: [developers]}   # whom the kubeconfig speaks for, instead of an administrator
 //! atRest: true                                # nobody looks at what says itself how it is, until it changes: quick for huge clusters
 //! ```
@@ -52,6 +53,9 @@ pub struct Header {
     /// Kinds that the cluster has and this one has not.
     #[serde(default)]
     pub without: Vec<String>,
+    /// Groups of the API that are not served, with those below them.
+    #[serde(default, rename = "notInstalled")]
+    pub not_installed: Vec<String>,
     #[serde(default)]
     user: Option<Person>,
     /// Nobody looks at what says itself how it is, until it changes.

@@ -40,6 +40,7 @@ const OWN: &[Res] = &[
 /// What is wrong with the scenario.
 pub fn play(seed: u64, now: Timestamp, scenario: Reading) -> Result<World, LoadError> {
     let mut world = World::new(seed, now - AGE, SUBJECTS);
+    world.not_installed.clone_from(&scenario.header.not_installed);
     begin(&mut world)?;
     without(&mut world, &scenario);
     let rests = scenario.header.at_rest;
@@ -63,7 +64,7 @@ pub fn begin(world: &mut World) -> Result<(), LoadError> {
     for written in reading::read(CLUSTER)?.objects {
         put(world, written.resource, written.object);
     }
-    for kind in catalog::ALL.iter().filter(|kind| kind.custom) {
+    for kind in catalog::ALL.iter().filter(|kind| kind.custom && world.serves(kind.group)).collect::<Vec<_>>() {
         put(world, &catalog::CRD, definition(kind));
     }
     Ok(())
@@ -82,8 +83,8 @@ pub fn load(world: &mut World, text: &str) -> Result<(), LoadError> {
 fn without(world: &mut World, scenario: &Reading) {
     let brought = |kind: Res| scenario.objects.iter().any(|written| written.resource == kind && written.comes_from_a_cluster());
     let own = |kind: Res| OWN.contains(&kind) && (brought(kind) || kind == &catalog::STORAGE_PROFILE && brought(&catalog::STORAGE_CLASS));
-    let goes = |kind: Res| scenario.header.without.iter().any(|name| name == kind.kind) || own(kind);
-    for kind in catalog::ALL.iter().filter(|kind| goes(kind)) {
+    let goes = |kind: Res| scenario.header.without.iter().any(|name| name == kind.kind) || own(kind) || !world.serves(kind.group);
+    for kind in catalog::ALL.iter().filter(|kind| goes(kind)).collect::<Vec<_>>() {
         let keys: Vec<Key> = world.store.list(kind, None).map(|(key, _)| key.clone()).collect();
         for key in keys {
             world.store.remove(&key);

@@ -31,6 +31,7 @@ scenarios! {
     "quota-tight": "a target whose quota has room for one of two machines"
     "no-rights": "a user who may do everything in the source, and only look at the target"
     "no-snapshots": "storage that neither takes snapshots nor clones, so that bytes are copied"
+    "bare": "a cluster without KubeVirt, CDI and snapshots"
     "wait-for-consumer": "disks that are made only when a machine starts: one has been up, one never"
     "gitops-owned": "machines that Argo CD and Flux keep equal to a repository, and one that is free"
     "pool-owned": "two machines of a pool"

@@ -113,7 +113,7 @@ impl Sandbox {
         let version = self.0.lock().store.version();
         let what = self.0.misfortune.meets(api::seen(&call), version);
         match &what {
-            Some(What::Refuse(status)) => return Ok(once(status.code(), &status.0, &[])),
+            Some(What::Refuse(status)) => return Ok(once(status.code(), &(*status.0).clone().into(), &[])),
             Some(What::LoseRequest) => return Err(io::ErrorKind::ConnectionReset.into()),
             Some(What::Delay(time)) => self.0.time.sleep(*time).await,
             Some(What::CrashBefore) => return self.crash().await,

@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::at::At;
+pub use super::at::text;
 use super::catalog::Res;
 use super::index::{Index, Indexes};
 
@@ -56,17 +58,9 @@ impl fmt::Display for Key {
     }
 }
 
-/// A text in an object; empty where there is none.
-pub fn text<'v>(object: &'v Value, pointer: &str) -> &'v str {
-    // The library unescapes each part into a new text; this is asked so often that it shows.
-    let plain = |pointer: &str| pointer.split('/').skip(1).try_fold(object, |value, part| value.get(part));
-    let found = if pointer.contains(|letter: char| letter == '~' || letter.is_ascii_digit()) { object.pointer(pointer) } else { plain(pointer) };
-    found.and_then(Value::as_str).unwrap_or_default()
-}
-
 /// Whether an object is on its way out.
 pub fn is_deleting(object: &Value) -> bool {
-    object.pointer("/metadata/deletionTimestamp").is_some()
+    object.at("/metadata/deletionTimestamp").is_some()
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -9,6 +9,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use serde_json::Value;
 
+use super::api::sent::Sent;
 use super::api::{self, Call, path};
 use super::write::User;
 
@@ -18,12 +19,14 @@ const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGrou
 pub type Body = UnsyncBoxBody<Bytes, Infallible>;
 
 /// An answer with this body; text is sent as text.
-pub(super) fn once(code: u16, body: &Value, warnings: &[String]) -> Response<Body> {
+pub(super) fn once(code: u16, body: &Sent, warnings: &[String]) -> Response<Body> {
+    // What is JSON already can always be written.
+    let json = || serde_json::to_vec(body).unwrap_or_default();
     let (media, text) = match body {
-        Value::String(text) => ("text/plain; charset=utf-8", text.clone()),
+        Sent::Value(Value::String(text)) => ("text/plain; charset=utf-8", text.clone().into_bytes()),
         // Clients tell the aggregated list from the old one by this alone (client-go `discovery/aggregated_discovery.go`).
-        list if list["kind"] == "APIGroupDiscoveryList" => (AGGREGATED, list.to_string()),
-        body => ("application/json", body.to_string()),
+        Sent::Value(list) if list["kind"] == "APIGroupDiscoveryList" => (AGGREGATED, json()),
+        _ => ("application/json", json()),
     };
     let mut response = Response::new(Full::new(Bytes::from(text)).boxed_unsync());
     *response.status_mut() = http::StatusCode::from_u16(code).unwrap_or_default();

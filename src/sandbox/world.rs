@@ -30,6 +30,8 @@ pub struct World {
     pub(super) asked: u64,
     /// Up to which change the controllers have heard.
     pub(super) heard: u64,
+    /// Groups of the API that are not served, with those below them.
+    pub(super) not_installed: Vec<String>,
     pub(super) rules: Vec<&'static Rule>,
     pub(super) controllers: Vec<&'static Controller>,
 }
@@ -40,11 +42,18 @@ impl World {
         let (queue, queued) = (BTreeMap::new(), HashMap::new());
         let rules = subjects.iter().flat_map(|subject| subject.rules).collect();
         let controllers = subjects.iter().flat_map(|subject| subject.controllers).collect();
-        Self { store: Store::default(), disks: Disks::default(), now, chance: seed, queue, queued, asked: 0, heard: 0, rules, controllers }
+        let (store, disks, not_installed) = (Store::default(), Disks::default(), Vec::new());
+        Self { store, disks, now, chance: seed, queue, queued, asked: 0, heard: 0, not_installed, rules, controllers }
     }
 
     pub fn now(&self) -> Timestamp {
         self.now
+    }
+
+    /// Whether the kinds of a group are served.
+    pub fn serves(&self, group: &str) -> bool {
+        let below = |parent: &str| group.strip_suffix(parent).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+        !self.not_installed.iter().any(|parent| below(parent))
     }
 
     /// How long a driver has been busy with something; nothing when it is not.
@@ -126,23 +135,17 @@ impl World {
         if object == *before {
             return Ok(());
         }
-        let part = |status: bool| {
-            let mut part = Value::clone(&object);
-            let (kept, other) = if status { ("status", &object) } else { ("status", &*before) };
-            match other.get(kept) {
-                Some(value) => part[kept] = value.clone(),
-                None => drop(part.as_object_mut().map(|fields| fields.remove(kept))),
-            }
-            part
-        };
         if !key.resource.has_status {
             return write::update(self, Attempt::new(user, key.resource, object)).map(drop);
         }
-        if part(false) != *before {
-            write::update(self, Attempt::new(user.clone(), key.resource, part(false)))?;
+        // Of each of the two writes the server takes its own part only.
+        if !write::same_but_status(&object, &before) {
+            let mut rest = object.clone();
+            write::put_or_remove(&mut rest, "status", before.get("status"));
+            write::update(self, Attempt::new(user.clone(), key.resource, rest))?;
         }
         if object.get("status") != before.get("status") && self.store.get(key).is_some() {
-            let mut attempt = Attempt::new(user, key.resource, part(true));
+            let mut attempt = Attempt::new(user, key.resource, object);
             attempt.object["metadata"]["resourceVersion"] = Value::Null;
             attempt.subresource = "status";
             write::update(self, attempt)?;
@@ -200,6 +203,7 @@ fn kind_of(object: &Value) -> Result<Res, Status> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::sandbox::at::At;
     use crate::sandbox::behaviour::SUBJECTS;
     use crate::sandbox::catalog::{CONFIG_MAP, NAMESPACE};
 
@@ -232,7 +236,7 @@ mod tests {
             assert_eq!(world.get(&CONFIG_MAP, "shop", "owner"), None);
             let dependent = world.get(&CONFIG_MAP, "shop", "owned");
             assert_eq!(dependent.is_some(), left, "{propagation}");
-            assert!(dependent.is_none_or(|dependent| dependent.pointer("/metadata/ownerReferences").is_none()));
+            assert!(dependent.is_none_or(|dependent| dependent.at("/metadata/ownerReferences").is_none()));
         }
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::at::At;
 use super::catalog::{self, Res};
 use super::names;
 use super::status::{Cause, Status};
@@ -156,7 +157,7 @@ pub fn update_aloud(world: &mut World, mut attempt: Attempt) -> Result<(Arc<Valu
     attempt.old = Some(old.clone());
     no_new_finalizers(&attempt, &old)?;
     admitted(world, &mut attempt)?;
-    if has_generation(attempt.resource) && wish(&attempt.object, attempt.resource) != wish(&old, attempt.resource) {
+    if has_generation(attempt.resource) && !wish(&attempt.object, attempt.resource).eq(wish(&old, attempt.resource)) {
         let generation = old["metadata"]["generation"].as_i64().unwrap_or(0) + 1;
         attempt.object["metadata"]["generation"] = generation.into();
     }
@@ -167,7 +168,7 @@ pub fn update_aloud(world: &mut World, mut attempt: Attempt) -> Result<(Arc<Valu
         return Ok((Arc::new(attempt.object), attempt.warnings));
     }
     let last_of_it = is_deleting(&attempt.object) && finalizers(attempt.resource, &attempt.object).is_empty();
-    let graceful = attempt.object.pointer("/metadata/deletionGracePeriodSeconds").and_then(Value::as_i64).is_some_and(|grace| grace > 0);
+    let graceful = attempt.object.at("/metadata/deletionGracePeriodSeconds").and_then(Value::as_i64).is_some_and(|grace| grace > 0);
     let written = world.store.put(key.clone(), attempt.object);
     if last_of_it && !graceful {
         world.store.remove(&key);
@@ -192,10 +193,7 @@ fn unchanged_since(attempt: &Attempt, old: &Value) -> Result<(), Status> {
 
 /// What a writer has no say in stays as it was.
 fn merge_with(attempt: &mut Attempt, old: &Value) {
-    let keep = |object: &mut Value, field: &str| match old.get(field) {
-        Some(value) => object[field] = value.clone(),
-        None => remove(object, field),
-    };
+    let keep = |object: &mut Value, field: &str| put_or_remove(object, field, old.get(field));
     if attempt.subresource == "status" {
         let status = attempt.object["status"].take();
         attempt.object = old.clone();
@@ -215,15 +213,12 @@ fn merge_with(attempt: &mut Attempt, old: &Value) {
     without_empties(metadata);
     remove(metadata, "managedFields");
     for field in ["uid", "resourceVersion", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds", "generateName"] {
-        match old["metadata"].get(field) {
-            Some(value) => metadata[field] = value.clone(),
-            None => remove(metadata, field),
-        }
+        put_or_remove(metadata, field, old["metadata"].get(field));
     }
 }
 
 fn no_new_finalizers(attempt: &Attempt, old: &Value) -> Result<(), Status> {
-    let list = |object: &Value| object.pointer("/metadata/finalizers").and_then(Value::as_array).cloned().unwrap_or_default();
+    let list = |object: &Value| object.at("/metadata/finalizers").and_then(Value::as_array).cloned().unwrap_or_default();
     let before = list(old);
     let new: Vec<Value> = list(&attempt.object).into_iter().filter(|one| !before.contains(one)).collect();
     if !is_deleting(old) || new.is_empty() {
@@ -236,7 +231,7 @@ fn no_new_finalizers(attempt: &Attempt, old: &Value) -> Result<(), Status> {
 
 /// What holds on to an object.
 pub(super) fn finalizers(resource: Res, object: &Value) -> Vec<&Value> {
-    let list = |pointer: &str| object.pointer(pointer).and_then(Value::as_array).into_iter().flatten();
+    let list = |pointer: &str| object.at(pointer).and_then(Value::as_array).into_iter().flatten();
     let own = if resource == &catalog::NAMESPACE { "/spec/finalizers" } else { "/none" };
     list("/metadata/finalizers").chain(list(own)).collect()
 }
@@ -247,13 +242,9 @@ pub(super) fn has_generation(resource: Res) -> bool {
 }
 
 /// All of an object but its metadata and what is said of it.
-fn wish(object: &Value, resource: Res) -> Value {
-    let mut wish = object.clone();
-    remove(&mut wish, "metadata");
-    if resource.has_status {
-        remove(&mut wish, "status");
-    }
-    wish
+fn wish(object: &Value, resource: Res) -> impl Iterator<Item = (&String, &Value)> {
+    let counts = move |field: &str| field != "metadata" && (field != "status" || !resource.has_status);
+    object.as_object().into_iter().flatten().filter(move |(field, _)| counts(field))
 }
 
 /// Empty fields of the metadata are left out, of whatever kind the object is.
@@ -265,6 +256,19 @@ fn without_empties(metadata: &mut Value) {
         if empty {
             remove(metadata, field);
         }
+    }
+}
+
+/// Whether two states of an object differ at most in what is said of it.
+pub(super) fn same_but_status(one: &Value, other: &Value) -> bool {
+    let rest = |object| Value::as_object(object).into_iter().flatten().filter(|(field, _)| field.as_str() != "status");
+    rest(one).eq(rest(other))
+}
+
+pub(super) fn put_or_remove(object: &mut Value, field: &str, value: Option<&Value>) {
+    match value {
+        Some(value) => object[field] = value.clone(),
+        None => remove(object, field),
     }
 }
 

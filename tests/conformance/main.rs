@@ -30,10 +30,36 @@ fn main() -> Result<()> {
             _ => Ok(()),
         })
     });
-    let trials: Vec<Trial> = checks.chain(cases).collect();
+    let named = book.clone();
+    let pins = Trial::test("runner/rules_name_the_cases_that_pin_them", move || {
+        rules_name_their_cases(&named).map_err(|error| Failed::from(format!("{error:#}")))
+    });
+    let trials: Vec<Trial> = checks.chain([pins]).chain(cases).collect();
     let subjects = book.cases.chunk_by(|a, b| a.subject == b.subject).count();
     println!("{} cases about {subjects} subjects, of which {} do not hold yet", book.cases.len(), not_yet.len());
     libtest_mimic::run(&arguments, trials).exit()
+}
+
+/// What of the folder of rules is none: the list of them, and tests.
+const NO_RULES: [&str; 2] = ["mod.rs", "cluster_for_tests.rs"];
+
+/// Each file of rules says in its first lines which cases hold it to the real thing, and these are there.
+fn rules_name_their_cases(book: &Book) -> Result<()> {
+    for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/sandbox/behaviour"))? {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if path.is_dir() || name.ends_with("_tests.rs") || NO_RULES.contains(&name.as_str()) {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path)?;
+        let head: Vec<&str> = text.lines().take_while(|line| line.starts_with("//!")).skip_while(|line| !line.starts_with("//! Cases: ")).collect();
+        let named: Vec<&str> = head.iter().flat_map(|line| line.split('`').skip(1).step_by(2)).collect();
+        anyhow::ensure!(!named.is_empty(), "{name} names no case: add a line '//! Cases: `subject/name`.'");
+        for case in named {
+            anyhow::ensure!(book.cases.iter().any(|known| known.title() == case), "{name} names {case}, which is no case");
+        }
+    }
+    Ok(())
 }
 
 /// Each case has a cluster, and a runtime whose time stands still while anything is to be done.

@@ -2,14 +2,15 @@
 
 use serde_json::Value;
 
+use crate::sandbox::at::At;
 use crate::sandbox::store::text;
 
 pub(super) fn is_going(object: &Value) -> bool {
-    object.pointer("/metadata/deletionTimestamp").is_some()
+    object.at("/metadata/deletionTimestamp").is_some()
 }
 
 pub(super) fn or(object: &Value, pointer: &str, none: &str) -> Value {
-    object.pointer(pointer).filter(|value| *value != "").cloned().unwrap_or(none.into())
+    object.at(pointer).filter(|value| *value != "").cloned().unwrap_or(none.into())
 }
 
 pub(super) fn or_none(object: &Value, pointer: &str) -> Value {
@@ -17,39 +18,39 @@ pub(super) fn or_none(object: &Value, pointer: &str) -> Value {
 }
 
 pub(super) fn address(node: &Value, kind: &str) -> Value {
-    let all = node.pointer("/status/addresses").and_then(Value::as_array).into_iter().flatten();
+    let all = node.at("/status/addresses").and_then(Value::as_array).into_iter().flatten();
     all.filter(|address| address["type"] == kind).map(|address| address["address"].clone()).next().unwrap_or("<none>".into())
 }
 
 /// `1/2`: how many of a pod's containers are ready.
 pub(super) fn ready(pod: &Value) -> Value {
-    let all = pod.pointer("/spec/containers").and_then(Value::as_array).map_or(0, Vec::len);
-    let statuses = pod.pointer("/status/containerStatuses").and_then(Value::as_array).into_iter().flatten();
+    let all = pod.at("/spec/containers").and_then(Value::as_array).map_or(0, Vec::len);
+    let statuses = pod.at("/status/containerStatuses").and_then(Value::as_array).into_iter().flatten();
     format!("{}/{all}", statuses.filter(|status| status["ready"] == true).count()).into()
 }
 
 pub(super) fn ports(service: &Value) -> Value {
-    let all = service.pointer("/spec/ports").and_then(Value::as_array).into_iter().flatten();
+    let all = service.at("/spec/ports").and_then(Value::as_array).into_iter().flatten();
     let one = |port: &Value| format!("{}/{}", port["port"], port["protocol"].as_str().unwrap_or("TCP"));
     let words = all.map(one).collect::<Vec<_>>().join(",");
     if words.is_empty() { "<none>".into() } else { words.into() }
 }
 
 pub(super) fn containers(job: &Value, field: &str) -> Value {
-    let all = job.pointer("/spec/template/spec/containers").and_then(Value::as_array).into_iter().flatten();
+    let all = job.at("/spec/template/spec/containers").and_then(Value::as_array).into_iter().flatten();
     all.filter_map(|container| container[field].as_str()).collect::<Vec<_>>().join(",").into()
 }
 
 pub(super) fn selector(service: &Value) -> Value {
-    let all = service.pointer("/spec/selector").and_then(Value::as_object).into_iter().flatten();
+    let all = service.at("/spec/selector").and_then(Value::as_object).into_iter().flatten();
     let words = all.map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or_default())).collect::<Vec<_>>().join(",");
     if words.is_empty() { "<none>".into() } else { words.into() }
 }
 
 /// `what: used/hard` of a quota, either of limits or of all others.
 pub(super) fn shares(quota: &Value, limits: bool) -> Value {
-    let hard = quota.pointer("/status/hard").and_then(Value::as_object).into_iter().flatten();
-    let used = |name: &str| quota.pointer("/status/used").and_then(|used| used[name].as_str()).unwrap_or("0").to_owned();
+    let hard = quota.at("/status/hard").and_then(Value::as_object).into_iter().flatten();
+    let used = |name: &str| quota.at("/status/used").and_then(|used| used[name].as_str()).unwrap_or("0").to_owned();
     let one = |(name, hard): (&String, &Value)| format!("{name}: {}/{}", used(name), hard.as_str().unwrap_or_default());
     hard.filter(|(name, _)| name.starts_with("limits") == limits).map(one).collect::<Vec<_>>().join(", ").into()
 }
@@ -61,19 +62,19 @@ pub(super) fn controller(owner: &Value) -> Value {
 }
 
 pub(super) fn count(object: &Value, maps: &[&str]) -> Value {
-    maps.iter().filter_map(|map| object.pointer(map)?.as_object()).map(serde_json::Map::len).sum::<usize>().into()
+    maps.iter().filter_map(|map| object.at(map)?.as_object()).map(serde_json::Map::len).sum::<usize>().into()
 }
 
 /// The status of a condition, if the object has it.
 pub(super) fn condition<'o>(object: &'o Value, kind: &str) -> Option<&'o str> {
-    let all = object.pointer("/status/conditions").and_then(Value::as_array).into_iter().flatten();
+    let all = object.at("/status/conditions").and_then(Value::as_array).into_iter().flatten();
     all.filter(|condition| condition["type"] == kind).find_map(|condition| condition["status"].as_str())
 }
 
 /// `RWO,RWX`, in the order in which the server knows them.
 pub(super) fn modes(object: &Value, pointer: &str) -> Value {
     const SHORT: [(&str, &str); 4] = [("ReadWriteOnce", "RWO"), ("ReadOnlyMany", "ROX"), ("ReadWriteMany", "RWX"), ("ReadWriteOncePod", "RWOP")];
-    let all = object.pointer(pointer).and_then(Value::as_array).cloned().unwrap_or_default();
+    let all = object.at(pointer).and_then(Value::as_array).cloned().unwrap_or_default();
     let known: Vec<&str> = SHORT.iter().filter(|(long, _)| all.iter().any(|mode| mode == long)).map(|(_, short)| *short).collect();
     known.join(",").into()
 }

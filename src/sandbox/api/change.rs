@@ -1,8 +1,12 @@
 //! Writing: requests that make, replace, patch and delete objects.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::path::Query;
+use super::sent::{Part, Sent, Shown};
+use crate::sandbox::at::At;
 use crate::sandbox::catalog::Res;
 use crate::sandbox::delete::{self, Deletion};
 use crate::sandbox::fields;
@@ -16,7 +20,7 @@ const MERGE_PATCH: &str = "application/merge-patch+json";
 
 /// What comes of a write: the object, whether it is new, and what the writer is warned of.
 pub struct Written {
-    pub object: Value,
+    pub object: Arc<Value>,
     pub code: u16,
     pub warnings: Vec<String>,
 }
@@ -45,7 +49,7 @@ pub fn create(world: &mut World, user: &User, place: &Place, query: &Query, body
     let mut attempt = Attempt::new(user.clone(), place.resource, object);
     (attempt.dry_run, attempt.warnings) = (dry_run(query)?, unknown);
     let (object, warnings) = write::create_aloud(world, attempt)?;
-    Ok(Written { object: Value::clone(&object), code: 201, warnings })
+    Ok(Written { object, code: 201, warnings })
 }
 
 /// Replaces an object or its status.
@@ -114,7 +118,7 @@ fn put(world: &mut World, user: &User, place: &Place, query: &Query, (object, wa
         _ => return Err(Status::no_such_path()),
     };
     let (object, warnings) = write::update_aloud(world, attempt)?;
-    Ok(Written { object: Value::clone(&object), code: 200, warnings })
+    Ok(Written { object, code: 200, warnings })
 }
 
 /// Drops what the kind does not know: with warnings, without a word or, refusing in the words for it, not at all, as the writer wishes.
@@ -143,31 +147,31 @@ fn unfitting(patch: &[u8], words: &str) -> Status {
 ///
 /// # Errors
 /// The refusal.
-pub fn delete(world: &mut World, user: &User, place: &Place, query: &Query, body: &Value) -> Result<Value, Status> {
+pub fn delete(world: &mut World, user: &User, place: &Place, query: &Query, body: &Value) -> Result<Sent, Status> {
     let key = place.key();
     let uid = world.store.get(&key).map(|object| text(object, "/metadata/uid").to_owned()).unwrap_or_default();
     let left = delete::delete(world, user, &key, &deletion(query, body)?)?;
-    Ok(left.map_or_else(|| delete::deleted(&key, &uid), |object| Value::clone(&object)))
+    Ok(left.map_or_else(|| delete::deleted(&key, &uid).into(), |object| Sent::Object(Shown { object, part: Part::Whole })))
 }
 
 /// Deletes what is selected, one after the other.
 ///
 /// # Errors
 /// The first refusal.
-pub fn delete_many(world: &mut World, user: &User, place: &Place, query: &Query, body: &Value) -> Result<Value, Status> {
+pub fn delete_many(world: &mut World, user: &User, place: &Place, query: &Query, body: &Value) -> Result<Sent, Status> {
     let selector = super::read::selector(place.resource, query)?;
     let namespace = Some(place.namespace).filter(|namespace| !namespace.is_empty());
-    let selected: Vec<(Key, Value)> = world
+    let selected: Vec<(Key, Arc<Value>)> = world
         .store
         .list(place.resource, namespace)
         .filter(|(_, object)| selector.matches(object))
-        .map(|(key, object)| (key.clone(), Value::clone(object)))
+        .map(|(key, object)| (key.clone(), object.clone()))
         .collect();
     let how = deletion(query, body)?;
     for (key, _) in &selected {
         delete::delete(world, user, key, &how)?;
     }
-    let objects: Vec<&Value> = selected.iter().map(|(_, object)| object).collect();
+    let objects: Vec<&Arc<Value>> = selected.iter().map(|(_, object)| object).collect();
     let list = json!({"resourceVersion": world.store.version().to_string()});
     Ok(super::form::Form::Whole.many(place.resource, &objects, list, world.now()))
 }
@@ -178,8 +182,8 @@ fn deletion(query: &Query, body: &Value) -> Result<Deletion, Status> {
     let all = body["dryRun"].as_array().is_some_and(|all| all.iter().any(|one| one == "All"));
     Ok(Deletion {
         propagation: given("propagationPolicy").or(orphan).unwrap_or_default(),
-        uid: body.pointer("/preconditions/uid").and_then(Value::as_str).map(str::to_owned),
-        resource_version: body.pointer("/preconditions/resourceVersion").and_then(Value::as_str).map(str::to_owned),
+        uid: body.at("/preconditions/uid").and_then(Value::as_str).map(str::to_owned),
+        resource_version: body.at("/preconditions/resourceVersion").and_then(Value::as_str).map(str::to_owned),
         grace: body["gracePeriodSeconds"].as_i64().or_else(|| query.get("gracePeriodSeconds")?.parse().ok()),
         dry_run: all || dry_run(query)?,
     })

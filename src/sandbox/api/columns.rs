@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use super::cells::{address, condition, containers, controller, count, is_going, modes, or, or_none, ports, ready, selector, shares};
+use crate::sandbox::at::At;
 use crate::sandbox::catalog::{self, Res};
 use crate::sandbox::store::text;
 
@@ -143,7 +144,7 @@ const TABLES: &[(Res, &[Column])] = &[
             by("Access Modes", |volume| modes(volume, "/spec/accessModes")),
             at("Reclaim Policy", "/spec/persistentVolumeReclaimPolicy"),
             by("Status", |volume| if is_going(volume) { "Terminating".into() } else { volume["status"]["phase"].clone() }),
-            by("Claim", |volume| match volume.pointer("/spec/claimRef") {
+            by("Claim", |volume| match volume.at("/spec/claimRef") {
                 Some(claim) => format!("{}/{}", text(claim, "/namespace"), text(claim, "/name")).into(),
                 None => "".into(),
             }),
@@ -158,7 +159,7 @@ const TABLES: &[(Res, &[Column])] = &[
         &catalog::STORAGE_CLASS,
         &[
             by("Name", |class| {
-                let default = class.pointer("/metadata/annotations/storageclass.kubernetes.io~1is-default-class");
+                let default = class.at("/metadata/annotations/storageclass.kubernetes.io~1is-default-class");
                 let mark = if default.is_some_and(|default| default == "true") { " (default)" } else { "" };
                 format!("{}{mark}", text(class, "/metadata/name")).into()
             }),
@@ -192,7 +193,7 @@ const TABLES: &[(Res, &[Column])] = &[
         &[
             NAME,
             by("Controller", |revision| {
-                let owners = revision.pointer("/metadata/ownerReferences").and_then(Value::as_array).into_iter().flatten();
+                let owners = revision.at("/metadata/ownerReferences").and_then(Value::as_array).into_iter().flatten();
                 let controller = owners.filter(|owner| owner["controller"] == true).map(controller).next();
                 controller.unwrap_or("<none>".into())
             }),

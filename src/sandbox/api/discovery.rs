@@ -8,6 +8,7 @@ use super::openapi;
 use crate::sandbox::behaviour::power;
 use crate::sandbox::catalog::{self, Res, VM_REQUEST};
 use crate::sandbox::status::Status;
+use crate::sandbox::world::World;
 
 /// The version of Kubernetes whose behaviour is played.
 const VERSION: (&str, &str, &str) = ("1", "36", "v1.36.3+vmmove.sandbox");
@@ -34,20 +35,20 @@ const QUESTIONS: &[(&str, &str, &[Question])] = &[
 ///
 /// # Errors
 /// 404.
-pub fn answer(path: &str, accept: &str) -> Result<Value, Status> {
+pub fn answer(world: &World, path: &str, accept: &str) -> Result<Value, Status> {
     let aggregated = accept.contains("as=APIGroupDiscoveryList");
     match path.trim_matches('/').split('/').collect::<Vec<_>>().as_slice() {
         ["version"] => Ok(version()),
-        ["api"] if aggregated => Ok(all_groups(true)),
-        ["apis"] if aggregated => Ok(all_groups(false)),
+        ["api"] if aggregated => Ok(all_groups(world, true)),
+        ["apis"] if aggregated => Ok(all_groups(world, false)),
         ["api"] => Ok(json!({"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []})),
         ["apis"] => {
             let groups: Vec<Value> =
-                groups().into_iter().filter(|(group, _)| !group.is_empty()).map(|(group, versions)| self::group(group, &versions)).collect();
+                groups(world).into_iter().filter(|(group, _)| !group.is_empty()).map(|(group, versions)| self::group(group, &versions)).collect();
             Ok(json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}))
         }
         ["api", "v1"] => Ok(resources("", "v1")),
-        ["apis", group] => match groups().get(group) {
+        ["apis", group] => match groups(world).get(group) {
             Some(versions) => {
                 let mut found = self::group(group, versions);
                 (found["kind"], found["apiVersion"]) = ("APIGroup".into(), "v1".into());
@@ -55,11 +56,11 @@ pub fn answer(path: &str, accept: &str) -> Result<Value, Status> {
             }
             None => Err(Status::no_such_path()),
         },
-        ["apis", group, version] if groups().get(group).is_some_and(|versions| versions.contains(version)) => Ok(resources(group, version)),
+        ["apis", group, version] if groups(world).get(group).is_some_and(|versions| versions.contains(version)) => Ok(resources(group, version)),
         ["healthz" | "livez" | "readyz", ..] => Ok("ok".into()),
-        ["openapi", "v3"] => Ok(openapi::index()),
-        ["openapi", "v3", "api", version] => openapi::document("", version).ok_or_else(Status::no_such_path),
-        ["openapi", "v3", "apis", group, version] => openapi::document(group, version).ok_or_else(Status::no_such_path),
+        ["openapi", "v3"] => Ok(openapi::index(world)),
+        ["openapi", "v3", "api", version] => openapi::document(world, "", version).ok_or_else(Status::no_such_path),
+        ["openapi", "v3", "apis", group, version] => openapi::document(world, group, version).ok_or_else(Status::no_such_path),
         ["openapi", ..] => Err(Status::new(404, "NotFound", "the sandbox has no OpenAPI schemas; a real cluster has them")),
         _ => Err(Status::no_such_path()),
     }
@@ -74,16 +75,16 @@ fn version() -> Value {
 }
 
 /// Every group with each of its versions.
-pub fn versions() -> impl Iterator<Item = (&'static str, &'static str)> {
-    groups().into_iter().flat_map(|(group, versions)| versions.into_iter().map(move |version| (group, version)))
+pub fn versions(world: &World) -> impl Iterator<Item = (&'static str, &'static str)> + use<> {
+    groups(world).into_iter().flat_map(|(group, versions)| versions.into_iter().map(move |version| (group, version)))
 }
 
 /// All groups with their versions, the preferred one first.
-fn groups() -> BTreeMap<&'static str, Vec<&'static str>> {
+fn groups(world: &World) -> BTreeMap<&'static str, Vec<&'static str>> {
     let mut groups = BTreeMap::<&str, Vec<&str>>::new();
     let served = catalog::ALL.iter().map(|kind| (kind.group, kind.versions)).chain([("subresources.kubevirt.io", &["v1"][..])]);
     let questions = QUESTIONS.iter().map(|(group, version, _)| (*group, std::slice::from_ref(version)));
-    for (group, versions) in served.chain(questions) {
+    for (group, versions) in served.chain(questions).filter(|(group, _)| world.serves(group)) {
         let known = groups.entry(group).or_default();
         known.extend(versions.iter().filter(|version| !known.contains(version)).collect::<Vec<_>>());
     }
@@ -152,13 +153,13 @@ fn resources(group: &str, version: &str) -> Value {
 }
 
 /// The aggregated list: the core group, or all others.
-fn all_groups(core: bool) -> Value {
+fn all_groups(world: &World, core: bool) -> Value {
     let entry = |(group, versions): (&str, Vec<&str>)| {
         let versions: Vec<Value> = versions.iter().map(|version| aggregated(group, version)).collect();
         let metadata = if group.is_empty() { json!({"creationTimestamp": null}) } else { json!({"name": group, "creationTimestamp": null}) };
         json!({"metadata": metadata, "versions": versions})
     };
-    let items: Vec<Value> = groups().into_iter().filter(|(group, _)| group.is_empty() == core).map(entry).collect();
+    let items: Vec<Value> = groups(world).into_iter().filter(|(group, _)| group.is_empty() == core).map(entry).collect();
     json!({"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": items})
 }
 

@@ -1,9 +1,12 @@
 //! In which form objects are sent: whole, their metadata only, or as the table that kubectl prints.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::path::Query;
+use super::sent::{Page, Part, Sent, Shown};
 use super::table;
 use crate::sandbox::catalog::Res;
 
@@ -65,45 +68,29 @@ impl Form {
     }
 
     /// One object in this form.
-    pub fn one(self, resource: Res, object: &Value, now: Timestamp) -> Value {
+    pub fn one(self, resource: Res, object: &Arc<Value>, now: Timestamp) -> Sent {
+        let shown = |part| Sent::Object(Shown { object: object.clone(), part });
         match self {
-            Self::Whole => object.clone(),
-            Self::Metadata => metadata(object),
-            Self::Table(held) => table::table(resource, &[object], json!({"resourceVersion": object["metadata"]["resourceVersion"]}), held, now),
+            Self::Whole => shown(Part::Whole),
+            Self::Metadata => shown(Part::Metadata),
+            Self::Table(held) => {
+                table::table(resource, &[object], json!({"resourceVersion": object["metadata"]["resourceVersion"]}), held, now).into()
+            }
         }
     }
 
     /// A list in this form.
-    pub fn many(self, resource: Res, objects: &[&Value], list: Value, now: Timestamp) -> Value {
-        let plain = |objects: &[&Value]| -> Vec<Value> {
-            let bare = |object: &&Value| {
-                let mut object = Value::clone(object);
-                // Lists of built-in kinds leave out what the list itself says.
-                if !resource.custom {
-                    object.as_object_mut().map(|fields| (fields.remove("apiVersion"), fields.remove("kind")));
-                }
-                object
-            };
-            objects.iter().map(bare).collect()
+    pub fn many(self, resource: Res, objects: &[&Arc<Value>], list: Value, now: Timestamp) -> Sent {
+        let (kind, api_version, part) = match self {
+            // Lists of built-in kinds leave out what the list itself says.
+            Self::Whole if !resource.custom => (format!("{}List", resource.kind), resource.api_version(), Part::Content),
+            Self::Whole => (format!("{}List", resource.kind), resource.api_version(), Part::Whole),
+            Self::Metadata => ("PartialObjectMetadataList".to_owned(), "meta.k8s.io/v1".to_owned(), Part::Metadata),
+            Self::Table(held) => return table::table(resource, objects, list, held, now).into(),
         };
-        match self {
-            Self::Whole => {
-                let page = json!({"kind": format!("{}List", resource.kind), "apiVersion": resource.api_version(), "metadata": list});
-                with_items(page, plain(objects))
-            }
-            Self::Metadata => {
-                let page = json!({"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": list});
-                with_items(page, objects.iter().map(|object| metadata(object)).collect())
-            }
-            Self::Table(held) => table::table(resource, objects, list, held, now),
-        }
+        let items = objects.iter().map(|object| Shown { object: Arc::clone(object), part }).collect();
+        Sent::Page(Page { api_version, kind, metadata: list, items })
     }
-}
-
-/// The macro would copy what it is given.
-fn with_items(mut page: Value, items: Vec<Value>) -> Value {
-    page["items"] = Value::Array(items);
-    page
 }
 
 fn metadata(object: &Value) -> Value {

@@ -11,6 +11,7 @@ mod protobuf;
 pub mod read;
 pub mod reviews;
 pub mod selector;
+pub mod sent;
 mod syntax;
 pub mod table;
 pub mod watch;
@@ -21,6 +22,7 @@ use serde_json::Value;
 use self::change::{Place, Written};
 use self::form::Form;
 use self::path::{Query, Target};
+use self::sent::Sent;
 use self::watch::Watch;
 use super::access::{self, Wish};
 use super::behaviour::power;
@@ -48,7 +50,7 @@ pub struct Call {
 pub enum Reply {
     Once {
         code: u16,
-        body: Value,
+        body: Sent,
         warnings: Vec<String>,
     },
     /// Lines as they come.
@@ -57,12 +59,12 @@ pub enum Reply {
 
 impl From<Status> for Reply {
     fn from(status: Status) -> Self {
-        Self::Once { code: status.code(), body: *status.0, warnings: Vec::new() }
+        Self::Once { code: status.code(), body: (*status.0).into(), warnings: Vec::new() }
     }
 }
 
-fn found(body: Value) -> Reply {
-    Reply::Once { code: 200, body, warnings: Vec::new() }
+fn found(body: impl Into<Sent>) -> Reply {
+    Reply::Once { code: 200, body: body.into(), warnings: Vec::new() }
 }
 
 /// A request as those see it who let some go wrong.
@@ -79,14 +81,16 @@ pub fn answer(world: &mut World, call: &Call) -> Reply {
 fn answered(world: &mut World, call: &Call) -> Result<Reply, Status> {
     may_impersonate(world, call)?;
     let target = path::target(&call.path).ok_or_else(Status::no_such_path)?;
+    if !world.serves(target.group()) {
+        return Err(Status::no_such_path());
+    }
     let wish = path::wish(&call.method, &target, &call.query);
     match target {
         Target::Review { plural, namespace } => {
-            let question = if call.content_type == protobuf::MEDIA { protobuf::question(&call.body)? } else { json(&call.body, "Status")? };
-            let body = reviews::answer(world, &call.user, &plural, &namespace, question)?;
-            Ok(Reply::Once { code: 201, body, warnings: Vec::new() })
+            let body = reviews::answer(world, &call.user, &plural, &namespace, sent(call, "Status")?)?;
+            Ok(Reply::Once { code: 201, body: body.into(), warnings: Vec::new() })
         }
-        Target::Path(path) => discovery::answer(&path, &call.accept).map(found),
+        Target::Path(path) => discovery::answer(world, &path, &call.accept).map(found),
         Target::Power { plural, namespace, name, action } => {
             let on_instance = plural == VMI.plural;
             let about = if on_instance { &VMI_REQUEST } else { &VM_REQUEST };
@@ -97,8 +101,8 @@ fn answered(world: &mut World, call: &Call) -> Result<Reply, Status> {
             if call.method != Method::PUT {
                 return Err(Status::no_such_path());
             }
-            power::request(world, &call.user, &namespace, &name, &action, on_instance, &options(&call.body)?)?;
-            Ok(Reply::Once { code: 202, body: Value::String(String::new()), warnings: Vec::new() })
+            power::request(world, &call.user, &namespace, &name, &action, on_instance, &options(call)?)?;
+            Ok(Reply::Once { code: 202, body: Value::String(String::new()).into(), warnings: Vec::new() })
         }
         Target::Objects { resource, namespace, name, subresource } => {
             access::check(world, &call.user, &wish).map_err(|why| Status::forbidden(resource, &wish.name, &why))?;
@@ -115,22 +119,23 @@ fn objects(world: &mut World, call: &Call, place: &Place) -> Result<Reply, Statu
         let body = form.one(resource, &written.object, world.now());
         Reply::Once { code: written.code, body, warnings: written.warnings }
     };
-    if matches!(call.method.as_str(), "POST" | "PUT") && !matches!(call.content_type.as_str(), "" | "application/json") {
+    let readable = matches!(call.content_type.as_str(), "" | "application/json") || (call.content_type == protobuf::MEDIA && !resource.custom);
+    if matches!(call.method.as_str(), "POST" | "PUT") && !readable {
         return Err(Status::unsupported(&["application/json"]));
     }
     match (call.method.as_str(), place.name) {
         ("GET", "") if path::is_set(query, "watch") => Ok(Reply::Stream(Box::new(Watch::begin(world, resource, place.namespace, query, form)?))),
         ("GET", "") => read::many(world, resource, place.namespace, query, form).map(found),
         ("GET", name) => read::one(world, &Key::new(resource, place.namespace, name), form).map(found),
-        ("POST", "") => change::create(world, &call.user, place, query, json(&call.body, resource.kind)?).map(|made| written(world, made)),
+        ("POST", "") => change::create(world, &call.user, place, query, sent(call, resource.kind)?).map(|made| written(world, made)),
         ("PUT", name) if !name.is_empty() => {
-            change::replace(world, &call.user, place, query, json(&call.body, resource.kind)?).map(|made| written(world, made))
+            change::replace(world, &call.user, place, query, sent(call, resource.kind)?).map(|made| written(world, made))
         }
         ("PATCH", name) if !name.is_empty() => {
             change::patch(world, &call.user, place, query, (&call.content_type, &call.body)).map(|made| written(world, made))
         }
-        ("DELETE", "") => change::delete_many(world, &call.user, place, query, &options(&call.body)?).map(found),
-        ("DELETE", _) => change::delete(world, &call.user, place, query, &options(&call.body)?).map(found),
+        ("DELETE", "") => change::delete_many(world, &call.user, place, query, &options(call)?).map(found),
+        ("DELETE", _) => change::delete(world, &call.user, place, query, &options(call)?).map(found),
         _ => Err(Status::new(405, "MethodNotAllowed", "the server does not allow this method on the requested resource")),
     }
 }
@@ -141,13 +146,16 @@ fn not_acceptable(resource: Res) -> Status {
 }
 
 /// A body, which should be of a kind.
-fn json(body: &[u8], kind: &str) -> Result<Value, Status> {
-    serde_json::from_slice(body).map_err(|error| syntax::refusal(body, kind, &error))
+fn sent(call: &Call, kind: &str) -> Result<Value, Status> {
+    if call.content_type == protobuf::MEDIA {
+        return protobuf::object(&call.body);
+    }
+    serde_json::from_slice(&call.body).map_err(|error| syntax::refusal(&call.body, kind, &error))
 }
 
 /// The options of a deletion, which may be missing.
-fn options(body: &[u8]) -> Result<Value, Status> {
-    if body.is_empty() { Ok(Value::Null) } else { json(body, "DeleteOptions") }
+fn options(call: &Call) -> Result<Value, Status> {
+    if call.body.is_empty() { Ok(Value::Null) } else { sent(call, "DeleteOptions") }
 }
 
 /// Nobody speaks for others who is not allowed to (kubernetes/apiserver `pkg/endpoints/filters/impersonation`).

@@ -20,6 +20,17 @@ pub enum Target {
     Path(String),
 }
 
+impl Target {
+    /// The group of the kinds that it is about; empty for the core group and where it is about none.
+    pub fn group(&self) -> &'static str {
+        match self {
+            Self::Objects { resource, .. } => resource.group,
+            Self::Power { .. } => catalog::VM_REQUEST.group,
+            Self::Review { .. } | Self::Path(_) => "",
+        }
+    }
+}
+
 /// Query parameters by name.
 pub type Query = BTreeMap<String, String>;
 

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::form::Form;
 use super::path::Query;
 use super::selector::Selector;
+use super::sent::Sent;
 use crate::sandbox::catalog::Res;
 use crate::sandbox::status::Status;
 use crate::sandbox::store::Key;
@@ -19,7 +20,7 @@ use crate::sandbox::world::World;
 ///
 /// # Errors
 /// 404.
-pub fn one(world: &World, key: &Key, form: Form) -> Result<Value, Status> {
+pub fn one(world: &World, key: &Key, form: Form) -> Result<Sent, Status> {
     let object = world.store.get(key).ok_or_else(|| Status::not_found(key.resource, &key.name))?;
     Ok(form.one(key.resource, object, world.now()))
 }
@@ -59,7 +60,7 @@ impl Token {
 ///
 /// # Errors
 /// 400 for selectors and tokens that cannot be read, 410 for a token that is too old.
-pub fn many(world: &World, resource: Res, namespace: &str, query: &Query, form: Form) -> Result<Value, Status> {
+pub fn many(world: &World, resource: Res, namespace: &str, query: &Query, form: Form) -> Result<Sent, Status> {
     let selector = selector(resource, query)?;
     let limit = query.get("limit").and_then(|limit| limit.parse::<usize>().ok()).filter(|limit| *limit > 0);
     let token = match query.get("continue").filter(|token| !token.is_empty()) {
@@ -100,7 +101,7 @@ pub fn many(world: &World, resource: Res, namespace: &str, query: &Query, form: 
             list["remainingItemCount"] = rest.into();
         }
     }
-    let objects: Vec<&Value> = page.iter().map(|(_, object)| object.as_ref()).collect();
+    let objects: Vec<&Arc<Value>> = page.iter().map(|(_, object)| *object).collect();
     Ok(form.many(resource, &objects, list, world.now()))
 }
 

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::sandbox::access::{self, Verdict, Wish};
+use crate::sandbox::at::At;
 use crate::sandbox::catalog::Resource;
 use crate::sandbox::status::{Cause, Status};
 use crate::sandbox::store::text;
@@ -10,17 +11,7 @@ use crate::sandbox::world::World;
 use crate::sandbox::write::User;
 
 /// Refusals name questions by no kind.
-static QUESTION: Resource = Resource {
-    group: "authorization.k8s.io",
-    versions: &["v1"],
-    kind: "",
-    plural: "",
-    short: &[],
-    namespaced: false,
-    has_status: false,
-    custom: false,
-    common: false,
-};
+static QUESTION: Resource = Resource::named(3, "authorization.k8s.io", &["v1"]);
 
 /// Answers a question: the question itself with a status.
 ///
@@ -38,7 +29,7 @@ pub fn answer(world: &World, user: &User, plural: &str, namespace: &str, mut que
             if !namespace.is_empty() && wish.namespace != namespace {
                 return Err(invalid(Cause::invalid("spec.resourceAttributes.namespace", &wish.namespace.into(), "must match metadata.namespace")));
             }
-            let groups = question.pointer("/spec/groups").and_then(Value::as_array).cloned().unwrap_or_default();
+            let groups = question.at("/spec/groups").and_then(Value::as_array).cloned().unwrap_or_default();
             let groups = groups.iter().filter_map(Value::as_str).map(str::to_owned).collect();
             verdict(world, &User { name: text(&question, "/spec/user").to_owned(), groups }, &wish)
         }

@@ -1,23 +1,26 @@
 //! The tables that kubectl prints (kubernetes 1.36 `pkg/printers/internalversion/printers.go`; custom resources have the
 //! columns of their CustomResourceDefinitions).
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::cells::condition;
 use super::columns::{Cell, Column, columns};
 use super::form::Held;
+use crate::sandbox::at::At;
 use crate::sandbox::catalog::Res;
 use crate::sandbox::store::text;
 
 /// The table of some objects, in their order.
-pub fn table(resource: Res, objects: &[&Value], list: Value, held: Held, now: Timestamp) -> Value {
+pub fn table(resource: Res, objects: &[&Arc<Value>], list: Value, held: Held, now: Timestamp) -> Value {
     let columns = columns(resource);
     let definition = |column: &Column| {
         let format = if column.name == "Name" { "name" } else { "" };
         json!({"name": column.name, "type": column.kind, "format": format, "description": "", "priority": i32::from(column.wide)})
     };
-    let row = |object: &&Value| {
+    let row = |object: &&Arc<Value>| {
         let cells: Vec<Value> = columns.iter().map(|column| cell(resource, column.cell, object, now)).collect();
         json!({"cells": cells, "object": held.of(object)})
     };
@@ -31,7 +34,7 @@ fn cell(resource: Res, cell: Cell, object: &Value, now: Timestamp) -> Value {
     // What a custom object has not is nothing, where other kinds have an empty text.
     let none = || if resource.custom { Value::Null } else { "".into() };
     match cell {
-        Cell::At(pointer) => object.pointer(pointer).cloned().unwrap_or_else(none),
+        Cell::At(pointer) => object.at(pointer).cloned().unwrap_or_else(none),
         Cell::Condition(kind) => condition(object, kind).map_or_else(none, Value::from),
         Cell::Ago(pointer) => age(text(object, pointer), now),
         Cell::By(cell) => cell(object),

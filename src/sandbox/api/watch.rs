@@ -1,14 +1,26 @@
 //! Watching: what happens to the selected objects, as lines of JSON.
 
+use std::sync::Arc;
+
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::form::Form;
 use super::path::{Query, is_set};
 use super::selector::Selector;
+use super::sent::Sent;
 use crate::sandbox::catalog::Res;
 use crate::sandbox::status::Status;
 use crate::sandbox::store::{Change, What};
 use crate::sandbox::world::World;
+
+/// An event as it is sent.
+#[derive(Serialize)]
+struct Line {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    object: Sent,
+}
 
 /// One watch: what it shows, and up to which version it has.
 #[derive(Debug)]
@@ -100,17 +112,20 @@ impl Watch {
                 // As it was when it was last selected, with the version of what took it away.
                 let mut last = change.before.as_deref().cloned().unwrap_or_default();
                 last["metadata"]["resourceVersion"] = change.version.to_string().into();
-                Some(self.line("DELETED", &last, world))
+                Some(self.line("DELETED", &Arc::new(last), world))
             }
         }
     }
 
-    fn line(&mut self, kind: &str, object: &Value, world: &World) -> String {
+    fn line(&mut self, kind: &'static str, object: &Arc<Value>, world: &World) -> String {
         let mut object = self.form.one(self.resource, object, world.now());
-        if matches!(self.form, Form::Table(_)) && std::mem::replace(&mut self.headed, true) {
-            object["columnDefinitions"] = Value::Null;
+        if let Sent::Value(table) = &mut object
+            && std::mem::replace(&mut self.headed, true)
+        {
+            table["columnDefinitions"] = Value::Null;
         }
-        format!("{}\n", json!({"type": kind, "object": object}))
+        // What is JSON already can always be written.
+        serde_json::to_string(&Line { kind, object }).unwrap_or_default() + "\n"
     }
 
     fn bookmark(&self, annotations: Option<Value>) -> String {

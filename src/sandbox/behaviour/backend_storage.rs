@@ -1,5 +1,7 @@
 //! The claim in which KubeVirt keeps what a guest's TPM and firmware remember: it stands in no specification.
 //! Source: kubevirt 1.8 `pkg/storage/backend-storage/backend-storage.go`.
+//!
+//! Cases: `virtualmachines/a-machine-with-a-tpm-keeps-its-state-in-a-claim`.
 
 use std::sync::Arc;
 
@@ -8,6 +10,7 @@ use serde_json::{Value, json};
 use super::claims::default_class;
 use super::launchers;
 use super::objects::{controlled_by, controller, label, list};
+use crate::sandbox::at::At;
 use crate::sandbox::catalog::{CLAIM, KUBEVIRT, STORAGE_PROFILE, VMI};
 use crate::sandbox::status::Status;
 use crate::sandbox::store::text;
@@ -19,8 +22,8 @@ const SIZE: &str = "10Mi";
 
 /// Whether a guest remembers something beside its disks.
 pub fn needed(vmi: &Value) -> bool {
-    let is = |pointer: &str| vmi.pointer(&format!("/spec/domain/{pointer}")) == Some(&true.into());
-    let off = vmi.pointer("/spec/domain/devices/tpm/enabled") == Some(&false.into());
+    let is = |pointer: &str| vmi.at(&format!("/spec/domain/{pointer}")) == Some(&true.into());
+    let off = vmi.at("/spec/domain/devices/tpm/enabled") == Some(&false.into());
     (is("devices/tpm/persistent") && !off) || is("firmware/bootloader/efi/persistent")
 }
 

@@ -4,6 +4,9 @@
 //! the next round over everything. After a swap of the claimRef both claims may show Bound until then.
 //! Source: kubernetes 1.36 `pkg/controller/volume/persistentvolume/pv_controller.go`, component-helpers
 //! `storage/volume/pv_helpers.go`.
+//!
+//! Cases: `claims/a-claim-gets-a-volume-of-its-own`, `claims/a-volume-is-handed-over-by-its-reference`, `claims/a-lost-claim-gets-its-volume-back`,
+//! `wait_for_first_consumer/a-claim-waits-for-its-first-consumer`, `moves/of-two-swaps-one-wins`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +16,7 @@ use serde_json::{Value, json};
 use super::claims::{class, default_class};
 use super::matching::{best_match, fits, is_for};
 use super::{Controller, Subject, itself, reclaiming};
+use crate::sandbox::at::At;
 use crate::sandbox::catalog::{CLAIM, STORAGE_CLASS, VOLUME};
 use crate::sandbox::index::{PODS_WITH, place};
 use crate::sandbox::status::Status;
@@ -44,7 +48,7 @@ const NO_PROVISIONER: &str = "kubernetes.io/no-provisioner";
 
 /// An annotation, if it is there.
 pub fn annotation<'v>(object: &'v Value, name: &str) -> Option<&'v str> {
-    object.pointer("/metadata/annotations")?.get(name)?.as_str()
+    object.at("/metadata/annotations")?.get(name)?.as_str()
 }
 
 /// Whether claims of this class wait for a pod to be scheduled.
@@ -84,7 +88,7 @@ fn claims_of(_: &World, change: &Change) -> Vec<Key> {
 }
 
 fn claim_in(volume: &Value) -> Option<Key> {
-    let claim = volume.pointer("/spec/claimRef")?;
+    let claim = volume.at("/spec/claimRef")?;
     Some(Key::new(&CLAIM, text(claim, "/namespace"), text(claim, "/name")))
 }
 
@@ -128,7 +132,7 @@ fn unbound_claim(world: &mut World, key: &Key, claim: &Arc<Value>) -> Result<boo
     }
     let Some(volume) = world.get(&VOLUME, "", name) else { return pending(world, key) };
     let volume_key = Key::new(&VOLUME, "", name);
-    if volume.pointer("/spec/claimRef").is_none() {
+    if volume.at("/spec/claimRef").is_none() {
         let Err(why) = fits(&volume, claim) else { return bind(world, &volume_key, key).map(|()| true) };
         let message = format!("Cannot bind to requested volume \"{name}\": {why}");
         world.tell(claim, COMPONENT, "Warning", "VolumeMismatch", &message);
@@ -143,7 +147,7 @@ fn unbound_claim(world: &mut World, key: &Key, claim: &Arc<Value>) -> Result<boo
 }
 
 fn nothing_matches(world: &mut World, key: &Key, claim: &Arc<Value>, late: bool) -> Result<bool, Status> {
-    let no_class = claim.pointer("/spec/storageClassName").is_none() && class(claim).is_empty();
+    let no_class = claim.at("/spec/storageClassName").is_none() && class(claim).is_empty();
     if no_class && let Some(usual) = default_class(world) {
         return world.change(key, |claim| claim["spec"]["storageClassName"] = usual.into()).map(|()| true);
     }
@@ -207,7 +211,7 @@ fn bound_claim(world: &mut World, key: &Key, claim: &Arc<Value>) -> Result<bool,
     let (reason, message) = match &volume {
         _ if name.is_empty() => ("ClaimLost", "Bound claim has lost reference to PersistentVolume. Data on the volume is lost!"),
         None => ("ClaimLost", "Bound claim has lost its PersistentVolume. Data on the volume is lost!"),
-        Some(volume) if volume.pointer("/spec/claimRef").is_none() || volume["spec"]["claimRef"]["uid"] == claim["metadata"]["uid"] => {
+        Some(volume) if volume.at("/spec/claimRef").is_none() || volume["spec"]["claimRef"]["uid"] == claim["metadata"]["uid"] => {
             return bind(world, &Key::new(&VOLUME, "", name), key).map(|()| true);
         }
         Some(_) => ("ClaimMisbound", "Two claims are bound to the same volume, this one is bound incorrectly"),

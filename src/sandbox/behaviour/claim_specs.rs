@@ -1,9 +1,12 @@
 //! The claim that a DataVolume asks for. Sources: containerized-data-importer 1.65 `pkg/controller/datavolume/util.go` (renderPvcSpec),
 //! `controller-base.go` (newPersistentVolumeClaim), `pkg/util/util.go` (GetRequiredSpace), `pkg/controller/common/util.go`.
+//!
+//! Cases: `datavolumes/a-storage-profile-fills-in-what-is-left-out`, `datavolumes/a-disk-has-a-size`, `datavolumes/a-copy-may-be-larger`.
 
 use serde_json::{Value, json};
 
 use super::objects::{annotate, annotation, bytes, controlled_by, list, mark, put};
+use crate::sandbox::at::At;
 use crate::sandbox::catalog::{CDI_CONFIG, DATA_VOLUME, STORAGE_CLASS, STORAGE_PROFILE};
 use crate::sandbox::store::text;
 use crate::sandbox::world::World;
@@ -26,10 +29,10 @@ fn class(world: &World, name: Option<&str>) -> Option<String> {
 fn overhead(world: &World, class: &str) -> f64 {
     let config = world.get(&CDI_CONFIG, "", "config");
     let said = |config: &Value| {
-        let all = config.pointer("/status/filesystemOverhead")?;
-        all.pointer("/storageClass")?.get(class).or(all.get("global"))?.as_str()?.parse().ok()
+        let all = config.at("/status/filesystemOverhead")?;
+        all.at("/storageClass")?.get(class).or(all.get("global"))?.as_str()?.parse().ok()
     };
-    let global = |config: &Value| config.pointer("/status/filesystemOverhead/global")?.as_str()?.parse().ok();
+    let global = |config: &Value| config.at("/status/filesystemOverhead/global")?.as_str()?.parse().ok();
     config.and_then(|config| said(&config).or_else(|| global(&config))).unwrap_or(0.06)
 }
 
@@ -43,10 +46,10 @@ fn inflated(size: u64, overhead: f64) -> u64 {
 /// # Errors
 /// Why that cannot be known, as the event `ErrClaimNotValid` says it.
 pub fn render(world: &World, volume: &Value, origin: Option<&Value>) -> Result<Value, String> {
-    if let Some(wish) = volume.pointer("/spec/pvc") {
+    if let Some(wish) = volume.at("/spec/pvc") {
         return Ok(wish.clone());
     }
-    let mut spec = volume.pointer("/spec/storage").cloned().unwrap_or_else(|| json!({}));
+    let mut spec = volume.at("/spec/storage").cloned().unwrap_or_else(|| json!({}));
     if text(volume, "/spec/contentType") == "archive" {
         if text(&spec, "/volumeMode") == "Block" {
             return Err("ContentType Archive cannot have block volumeMode".to_owned());
@@ -59,7 +62,7 @@ pub fn render(world: &World, volume: &Value, origin: Option<&Value>) -> Result<V
     };
     put(&mut spec, "/storageClassName", class.as_str());
     modes(world, &mut spec, &class)?;
-    let asked = spec.pointer("/resources/requests/storage").map(|size| size.as_str().map_or_else(|| size.to_string(), str::to_owned));
+    let asked = spec.at("/resources/requests/storage").map(|size| size.as_str().map_or_else(|| size.to_string(), str::to_owned));
     match asked.as_deref().and_then(bytes) {
         Some(size) if text(&spec, "/volumeMode") == "Block" => put(&mut spec, "/resources/requests/storage", size.to_string()),
         Some(size) => put(&mut spec, "/resources/requests/storage", inflated(size, overhead(world, &class)).to_string()),
@@ -115,7 +118,7 @@ pub fn claim(volume: &Value, spec: Value) -> Value {
     if text(&claim, "/spec/volumeMode") != "Block" {
         mark(&mut claim, "alerts.k8s.io/KubePersistentVolumeFillingUp", "disabled");
     }
-    let map = |kind: &str| volume.pointer(&format!("/metadata/{kind}")).and_then(Value::as_object).cloned().unwrap_or_default();
+    let map = |kind: &str| volume.at(&format!("/metadata/{kind}")).and_then(Value::as_object).cloned().unwrap_or_default();
     for (key, value) in map("labels") {
         mark(&mut claim, &key, value.as_str().unwrap_or_default());
     }
@@ -123,7 +126,7 @@ pub fn claim(volume: &Value, spec: Value) -> Value {
         annotate(&mut claim, key, value.as_str().unwrap_or_default());
     }
     let content = Some(text(volume, "/spec/contentType")).filter(|content| !content.is_empty()).unwrap_or("kubevirt");
-    let allocated = volume.pointer("/spec/preallocation") == Some(&true.into());
+    let allocated = volume.at("/spec/preallocation") == Some(&true.into());
     for (key, value) in [
         ("cdi.kubevirt.io/storage.pod.restarts", "0"),
         ("cdi.kubevirt.io/storage.contentType", content),

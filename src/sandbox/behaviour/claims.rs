@@ -1,6 +1,9 @@
 //! Claims: what may be asked for, what is filled in, what may be changed later, and that none goes while a pod uses it.
 //! Source: kubernetes 1.36 `pkg/registry/core/persistentvolumeclaim/strategy.go`, `pkg/api/persistentvolumeclaim/util.go`,
 //! `pkg/apis/core/validation/validation.go`, `plugin/pkg/admission/storage/*`, `pkg/controller/volume/pvcprotection`.
+//!
+//! Cases: `claims/a-claim-without-a-class-gets-the-default-one`, `claims/a-claim-does-not-change-its-mind`,
+//! `claims/a-claim-in-use-waits-for-its-pod`, `claims/a-claim-says-what-it-needs`, `unknown_fields/a-datasource-and-its-reference-are-one`.
 
 use std::time::Duration;
 
@@ -8,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::volumes::{access_modes, hold, let_go};
 use super::{Controller, Rule, Subject, Verb, differences, is_deleting, itself};
+use crate::sandbox::at::At;
 use crate::sandbox::catalog::{CLAIM, POD, STORAGE_CLASS};
 use crate::sandbox::index::{PODS_WITH, place};
 use crate::sandbox::quantity::{Quantity, tidy};
@@ -74,8 +78,8 @@ fn complete(world: &World, attempt: &mut Attempt) -> Result<(), Status> {
     }
     tidy_up(attempt)?;
     let claim = &mut attempt.object;
-    if claim.pointer(BETA_CLASS).is_none()
-        && claim.pointer("/spec/storageClassName").is_none_or(Value::is_null)
+    if claim.at(BETA_CLASS).is_none()
+        && claim.at("/spec/storageClassName").is_none_or(Value::is_null)
         && let Some(class) = default_class(world)
     {
         claim["spec"]["storageClassName"] = class.into();
@@ -136,7 +140,7 @@ fn wrong_in(spec: &Value) -> Vec<Cause> {
         causes.push(Cause::required("spec.accessModes", "at least 1 access mode is required"));
     }
     causes.extend(access_modes(spec));
-    match spec.pointer("/resources/requests/storage") {
+    match spec.at("/resources/requests/storage") {
         None => causes.push(Cause::required("spec.resources[storage]", "")),
         Some(size) if Quantity::of(size).is_none_or(|size| size <= Quantity::default()) => {
             causes.push(Cause::invalid("spec.resources[storage]", size, "must be greater than zero"));
@@ -200,12 +204,12 @@ fn comparable(old: &Value, new: &Value, bound: bool) -> (Value, Value) {
         before["volumeName"] = name;
     }
     if before.get("storageClassName").is_none()
-        && old.pointer(BETA_CLASS).is_none()
+        && old.at(BETA_CLASS).is_none()
         && let Some(class) = after.get("storageClassName").cloned()
     {
         before["storageClassName"] = class;
     }
-    if (bound && after.pointer("/resources/requests").is_some()) || wanted(old) == wanted(new) {
+    if (bound && after.at("/resources/requests").is_some()) || wanted(old) == wanted(new) {
         after["resources"]["requests"]["storage"] = before["resources"]["requests"]["storage"].clone();
     }
     (before, after)
@@ -229,8 +233,8 @@ fn may_grow(world: &World, attempt: &Attempt, old: &Value, bound: bool) -> Resul
 
 /// The claims that a pod uses: when it goes they may go.
 fn claims_of(_: &World, change: &Change) -> Vec<Key> {
-    let volumes = change.object.pointer("/spec/volumes").and_then(Value::as_array).into_iter().flatten();
-    let names = volumes.filter_map(|volume| volume.pointer("/persistentVolumeClaim/claimName")?.as_str());
+    let volumes = change.object.at("/spec/volumes").and_then(Value::as_array).into_iter().flatten();
+    let names = volumes.filter_map(|volume| volume.at("/persistentVolumeClaim/claimName")?.as_str());
     names.map(|name| Key::new(&CLAIM, &change.key.namespace, name)).collect()
 }
 

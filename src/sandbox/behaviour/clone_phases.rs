@@ -1,5 +1,7 @@
 //! The phases of a clone: the copy beside its origin, growing and binding it, and handing its volume over.
 //! Source: containerized-data-importer 1.65 `pkg/controller/clone/{csi-clone,snapshot,snap-clone,host-clone,prep-claim,rebind,common}.go`.
+//!
+//! Cases: `datavolumes/a-copy-from-another-namespace-has-the-bytes`, `datavolumes/a-copy-goes-through-a-claim-of-its-own`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +12,7 @@ use super::clone_strategies;
 use super::datavolumes::POD_PHASE;
 use super::objects::{annotate, annotation, bytes, mark, put, remove};
 use super::populators::{self, SERVES, note, rebind, remove_helper, worked, worker};
+use crate::sandbox::at::At;
 use crate::sandbox::catalog::{CLAIM, POD, Res, SNAPSHOT};
 use crate::sandbox::index::{PODS_WITH, place};
 use crate::sandbox::status::Status;
@@ -151,7 +154,7 @@ impl Job {
             });
             return self.made(world, made);
         };
-        if made.pointer("/status/readyToUse") == Some(&true.into()) { Step::Done } else { Step::Waits(Some(TICK)) }
+        if made.at("/status/readyToUse") == Some(&true.into()) { Step::Done } else { Step::Waits(Some(TICK)) }
     }
 
     pub fn restore(&self, world: &mut World) -> Step {

@@ -1,10 +1,13 @@
 //! Who may clone from which namespace.
 //! Source: containerized-data-importer-api 1.65 `pkg/apis/core/v1beta1/{authorize,authorize_utils}.go`.
+//!
+//! Cases: `datavolumes/a-copy-needs-the-right-to-the-source`, `datavolumes/a-token-that-was-forged-is-replaced`.
 
 use serde_json::Value;
 
 use super::objects::annotation;
 use crate::sandbox::access::{self, Wish};
+use crate::sandbox::at::At;
 use crate::sandbox::catalog::{DATA_SOURCE, NAMESPACE};
 use crate::sandbox::status::Status;
 use crate::sandbox::store::text;
@@ -26,13 +29,13 @@ struct Source {
 
 fn source(world: &World, volume: &Value) -> Result<Option<Source>, Status> {
     let own = text(volume, "/metadata/namespace");
-    let mut found = volume.pointer("/spec/source").cloned();
-    if volume.pointer("/spec/source").is_none_or(Value::is_null) && text(volume, "/spec/sourceRef/kind") == "DataSource" {
+    let mut found = volume.at("/spec/source").cloned();
+    if volume.at("/spec/source").is_none_or(Value::is_null) && text(volume, "/spec/sourceRef/kind") == "DataSource" {
         let named = Some(text(volume, "/spec/sourceRef/namespace")).filter(|named| !named.is_empty()).unwrap_or(own);
         let name = text(volume, "/spec/sourceRef/name");
         let through = world.get(&DATA_SOURCE, named, name).ok_or_else(|| Status::not_found(&DATA_SOURCE, name))?;
-        let at = if through.pointer("/spec/source/dataSource").is_some() { "/status/source" } else { "/spec/source" };
-        found = through.pointer(at).cloned();
+        let at = if through.at("/spec/source/dataSource").is_some() { "/status/source" } else { "/spec/source" };
+        found = through.at(at).cloned();
     }
     let of = |kind: &str| {
         let at = found.as_ref()?.get(kind).filter(|at| at.is_object())?;

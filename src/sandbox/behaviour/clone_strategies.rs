@@ -1,11 +1,14 @@
 //! How a clone is made: by the driver, from a snapshot, or by copying.
 //! Source: containerized-data-importer 1.65 `pkg/controller/clone/{planner,common}.go` (computeStrategyForSourcePVC, validateAdvancedClonePVC).
+//!
+//! Cases: `datavolumes/the-clone-strategy-is-told`, `datavolumes/a-copy-is-made-of-another-driver-by-pods`.
 
 use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::objects::{annotation, bytes};
+use crate::sandbox::at::At;
 use crate::sandbox::catalog::{CDI, CLAIM, SNAPSHOT_CLASS, STORAGE_CLASS, STORAGE_PROFILE, VOLUME};
 use crate::sandbox::store::{Key, text};
 use crate::sandbox::world::World;
@@ -82,7 +85,7 @@ pub fn choose(world: &World, claim: &Value, origin: &Key) -> Result<Choice, Hind
     if (text(&found, "/spec/volumeMode") == "Block") != (text(claim, "/spec/volumeMode") == "Block") {
         return Ok(fall_back("IncompatibleVolumeModes", "The volume modes of source and target are incompatible"));
     }
-    if size(&found, "/status/capacity/storage") < wanted && class.pointer("/allowVolumeExpansion") != Some(&true.into()) {
+    if size(&found, "/status/capacity/storage") < wanted && class.at("/allowVolumeExpansion") != Some(&true.into()) {
         return Ok(fall_back("NoVolumeExpansion", "No volume expansion is possible"));
     }
     Ok(Choice { strategy, fallback: None })

@@ -1,6 +1,9 @@
 //! Clones: a temporary claim beside the origin becomes its copy, is prepared, and hands its volume over to the claim that asked.
 //! Sources: containerized-data-importer 1.65 `pkg/controller/populators/clone-populator.go`, `pkg/controller/clone/{planner,csi-clone,snapshot,
 //! snap-clone,host-clone,prep-claim,rebind,common}.go`, `pkg/controller/datavolume/clone-controller-base.go`.
+//!
+//! Cases: `datavolumes/a-copy-within-a-namespace-has-the-bytes`, `datavolumes/a-copy-waits-while-its-source-is-in-use`,
+//! `datavolumes/a-copy-at-once-of-a-class-that-waits`.
 
 use std::sync::Arc;
 use std::time::Duration;

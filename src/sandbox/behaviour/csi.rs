@@ -1,6 +1,9 @@
 //! The provisioner: makes volumes for claims, empty or as copies, and destroys those that are released.
 //! Source: external-provisioner 6.3 `pkg/controller/controller.go`, `clone_controller.go`, sig-storage-lib-external-provisioner 13
 //! `controller/controller.go`; the driver's own rules as the laboratory's.
+//!
+//! Cases: `csi/a-clone-carries-the-bytes`, `csi/a-clone-is-not-smaller`, `csi/nothing-is-cloned-to-another-driver`,
+//! `claims/a-provisioner-tells-of-its-success`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +16,7 @@ use super::drivers::{self, Refusal};
 use super::origins::{self, Origin};
 use super::volumes::{hold, is_held, let_go};
 use super::{Controller, Subject, is_deleting, itself};
+use crate::sandbox::at::At;
 use crate::sandbox::catalog::{ATTACHMENT, CLAIM, STORAGE_CLASS, VOLUME};
 use crate::sandbox::index::{CLONES_OF, place};
 use crate::sandbox::quantity::Quantity;
@@ -54,7 +58,7 @@ fn refused(world: &World, change: &Change) -> Vec<Key> {
 }
 
 fn origin_of(_: &World, change: &Change) -> Vec<Key> {
-    let source = change.object.pointer("/spec/dataSource").filter(|source| text(source, "/kind") == "PersistentVolumeClaim");
+    let source = change.object.at("/spec/dataSource").filter(|source| text(source, "/kind") == "PersistentVolumeClaim");
     source.map(|source| Key::new(&CLAIM, &change.key.namespace, text(source, "/name"))).into_iter().collect()
 }
 
@@ -206,7 +210,7 @@ fn stand_by(world: &mut World, key: &Key) -> Option<Duration> {
 
 /// Whether some class's driver made this volume, or it is a volume of a driver at all.
 fn driver_of(volume: &Value) -> Option<&str> {
-    annotation(volume, PROVISIONED_BY).or_else(|| volume.pointer("/spec/csi/driver")?.as_str()).filter(|driver| !driver.starts_with("kubernetes.io/"))
+    annotation(volume, PROVISIONED_BY).or_else(|| volume.at("/spec/csi/driver")?.as_str()).filter(|driver| !driver.starts_with("kubernetes.io/"))
 }
 
 fn destroy(world: &mut World, key: &Key) -> Option<Duration> {

@@ -1,5 +1,7 @@
 //! DataSources: each leads to a claim or a snapshot, and says whether that is there.
 //! Source: containerized-data-importer 1.65 `pkg/controller/datasource-controller.go`.
+//!
+//! Cases: `datavolumes/a-data-source-leads-to-its-claim`.
 
 use std::time::Duration;
 
@@ -7,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::objects::{put, remove, state};
 use super::{Controller, Subject, is_deleting, itself};
+use crate::sandbox::at::At;
 use crate::sandbox::catalog::{CLAIM, DATA_SOURCE, DATA_VOLUME, SNAPSHOT};
 use crate::sandbox::store::{Change, Key, text};
 use crate::sandbox::world::World;
@@ -22,7 +25,7 @@ pub const SUBJECT: Subject = Subject {
 
 /// Where a DataSource leads: the kind, by its field, and the place.
 fn target(source: &Value) -> Option<(&'static str, &str, &str)> {
-    let kind = ["pvc", "snapshot"].into_iter().find(|kind| source.pointer(&format!("/spec/source/{kind}")).is_some_and(Value::is_object))?;
+    let kind = ["pvc", "snapshot"].into_iter().find(|kind| source.at(&format!("/spec/source/{kind}")).is_some_and(Value::is_object))?;
     let at = |field: &str| text(source, &format!("/spec/source/{kind}/{field}"));
     let namespace = Some(at("namespace")).filter(|named| !named.is_empty()).unwrap_or_else(|| text(source, "/metadata/namespace"));
     Some((kind, namespace, at("name")))
@@ -40,7 +43,7 @@ fn reconcile(world: &mut World, key: &Key) -> Option<Duration> {
         None => ("False", "NoSource", "No source set".to_owned()),
         Some(("snapshot", namespace, name)) => match world.get(&SNAPSHOT, namespace, name) {
             None => ("False", "NotFound", format!("volumesnapshots.snapshot.storage.k8s.io \"{name}\" not found")),
-            Some(found) if found.pointer("/status/readyToUse") == Some(&true.into()) => ready(),
+            Some(found) if found.at("/status/readyToUse") == Some(&true.into()) => ready(),
             Some(_) => ("False", "SnapshotNotReady", "Snapshot phase is not ready".to_owned()),
         },
         Some((_, namespace, name)) => match (world.get(&DATA_VOLUME, namespace, name), world.get(&CLAIM, namespace, name)) {
@@ -52,7 +55,7 @@ fn reconcile(world: &mut World, key: &Key) -> Option<Duration> {
             _ => ready(),
         },
     };
-    let (now, named) = (world.stamp(), source.pointer("/spec/source").cloned().unwrap_or_else(|| json!({})));
+    let (now, named) = (world.stamp(), source.at("/spec/source").cloned().unwrap_or_else(|| json!({})));
     let said = |source: &mut Value| {
         put(source, "/status/source", named);
         state(source, &now, "Ready", status, (reason, &message));

@@ -1,6 +1,9 @@
 //! What may be written about a DataVolume, and who may.
 //! Sources: containerized-data-importer 1.65 `pkg/apiserver/webhooks/{datavolume-mutate,datavolume-validate,handler}.go`,
 //! `pkg/controller/common/util.go` ClaimMayExistBeforeDataVolume.
+//!
+//! Cases: `datavolumes/a-disk-is-of-one-source`, `datavolumes/a-claim-of-that-name-is-in-the-way`, `datavolumes/a-disk-does-not-change-its-mind`,
+//! `datavolumes/a-source-of-a-copy-has-a-namespace`.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -9,6 +12,7 @@ use serde_json::{Value, json};
 use super::objects::{annotate, annotation, bytes, controller, list};
 use super::refusals::{self, cause, invalid};
 use super::{Rule, Verb, clone_rights, is_deleting};
+use crate::sandbox::at::At;
 use crate::sandbox::catalog::{CLAIM, DATA_VOLUME};
 use crate::sandbox::status::{Cause, Status};
 use crate::sandbox::store::text;
@@ -60,7 +64,7 @@ fn token(world: &World, volume: &Value) -> String {
 fn required(volume: &Value) -> Vec<Cause> {
     let sources = [("pvc", "name"), ("pvc", "namespace"), ("snapshot", "name"), ("snapshot", "namespace"), ("http", "url")];
     let missing = |(kind, field): &(&str, &str)| {
-        let source = volume.pointer(&format!("/spec/source/{kind}"));
+        let source = volume.at(&format!("/spec/source/{kind}"));
         source.is_some_and(|source| source.is_object() && source.get(*field).is_none_or(Value::is_null))
     };
     sources.iter().filter(|at| missing(at)).map(|(kind, field)| Cause::required(&format!("spec.source.{kind}.{field}"), "")).collect()
@@ -104,7 +108,7 @@ pub fn adopts(claim: &Value, volume: &Value) -> bool {
 
 /// The first rule that a DataVolume breaks.
 fn wrong(volume: &Value) -> Vec<Cause> {
-    let at = |field: &str| volume.pointer(&format!("/spec/{field}")).filter(|found| found.is_object());
+    let at = |field: &str| volume.at(&format!("/spec/{field}")).filter(|found| found.is_object());
     let (claim, storage) = (at("pvc"), at("storage"));
     let (source, reference) = (at("source"), at("sourceRef"));
     let (word, wish) = match (claim, storage) {
@@ -137,7 +141,7 @@ fn wrong(volume: &Value) -> Vec<Cause> {
 }
 
 fn size(word: &str, wish: &Value, optional: bool) -> Option<String> {
-    let asked = wish.pointer("/resources/requests/storage").map(|size| size.as_str().map_or_else(|| size.to_string(), str::to_owned));
+    let asked = wish.at("/resources/requests/storage").map(|size| size.as_str().map_or_else(|| size.to_string(), str::to_owned));
     match asked {
         None if optional => None,
         None => Some(format!("{word} size is missing")),

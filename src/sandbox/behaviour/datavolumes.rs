@@ -1,6 +1,9 @@
 //! DataVolumes: each makes its claim, or takes the one that is there, and says how far it is filled.
 //! Sources: containerized-data-importer 1.65 `pkg/controller/datavolume/{controller-base,conditions,import-controller,pvc-clone-controller,
 //! clone-controller-base,upload-controller}.go`.
+//!
+//! Cases: `datavolumes/a-blank-disk-is-made`, `datavolumes/a-claim-is-adopted-on-demand`,
+//! `datavolumes/a-data-volume-that-adopted-its-claim-fails-while-it-is-lost`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +15,7 @@ use super::objects::{
     add_finalizer, adopt, annotate, annotation, bytes, condition, default, drop_finalizer, has_finalizer, is_controlled_by, list, put, remove, state,
 };
 use super::{Controller, Subject, claim_specs, is_deleting, itself, populators};
+use crate::sandbox::at::At;
 use crate::sandbox::catalog::{CLAIM, DATA_SOURCE, DATA_VOLUME};
 use crate::sandbox::store::{Change, Key, text};
 use crate::sandbox::world::World;
@@ -48,13 +52,13 @@ pub enum Filling {
 
 /// The way, and where from; a DataSource is looked through.
 pub fn source(world: &World, volume: &Value) -> (Filling, Value) {
-    let mut source = volume.pointer("/spec/source").cloned().unwrap_or_default();
+    let mut source = volume.at("/spec/source").cloned().unwrap_or_default();
     if text(volume, "/spec/sourceRef/kind") == "DataSource" {
         let own = text(volume, "/metadata/namespace");
         let namespace = Some(text(volume, "/spec/sourceRef/namespace")).filter(|named| !named.is_empty()).unwrap_or(own);
         let found = world.get(&DATA_SOURCE, namespace, text(volume, "/spec/sourceRef/name")).unwrap_or_default();
-        let through = found.pointer("/spec/source/dataSource").is_some();
-        source = found.pointer(if through { "/status/source" } else { "/spec/source" }).cloned().unwrap_or_default();
+        let through = found.at("/spec/source/dataSource").is_some();
+        source = found.at(if through { "/status/source" } else { "/spec/source" }).cloned().unwrap_or_default();
         for kind in ["pvc", "snapshot"] {
             if source.get(kind).is_some() {
                 default(&mut source, &format!("/{kind}/namespace"), namespace);
@@ -145,7 +149,7 @@ fn mismatch(origin: &Value, volume: &Value) -> Option<String> {
     if theirs != ours {
         return Some(format!("Source contentType ({theirs}) and target contentType ({ours}) do not match"));
     }
-    let exact = volume.pointer("/spec/pvc").is_some();
+    let exact = volume.at("/spec/pvc").is_some();
     if !exact && text(origin, "/spec/volumeMode") != "Block" {
         return None;
     }

@@ -1,5 +1,7 @@
 //! What was changed that may not be changed, as the API server shows it: a unified diff of its own view of both.
 //! Source: kubernetes 1.36 `pkg/apis/core/types.go` (the names and their order), apimachinery `pkg/util/diff/diff.go`.
+//!
+//! Cases: `claims/a-claim-does-not-change-its-mind`.
 
 use serde::Serialize;
 use serde_json::Value;

@@ -8,6 +8,8 @@
 //! | `sandbox/refuse`, `sandbox/refuse-clones`, `sandbox/refuse-expansion` | the refusal: a gRPC code and words, such as `ResourceExhausted no space left` |
 //! | `sandbox/round` | sizes are multiples of this, such as `8Gi` |
 //! | `sandbox/absent` | `true`: nobody is there who would do anything |
+//!
+//! Cases: `csi/a-clone-goes-to-another-class-of-the-same-driver`, `csi/a-capacity-is-said-in-the-unit-that-fits`.
 
 use std::time::Duration;
 

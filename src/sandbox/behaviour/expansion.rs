@@ -1,5 +1,7 @@
 //! Claims grow: the driver makes their volumes larger, then a node the file systems.
 //! Source: external-resizer 2.3 `pkg/controller/{controller,expand_and_recover,resize_status}.go`; the node's part as the laboratory's KWOK stage.
+//!
+//! Cases: `csi/a-claim-grows`, `csi/a-claim-does-not-shrink`, `csi/a-claim-that-waits-does-not-grow`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +11,7 @@ use serde_json::{Value, json};
 use super::claims::{class, mode, wanted};
 use super::drivers::{self, refusal, takes};
 use super::{Controller, Subject, itself};
+use crate::sandbox::at::At;
 use crate::sandbox::catalog::{CLAIM, STORAGE_CLASS, VOLUME};
 use crate::sandbox::quantity::Quantity;
 use crate::sandbox::store::{Key, text};
@@ -28,7 +31,7 @@ const PRE_RESIZE: &str = "volume.alpha.kubernetes.io/pre-resize-capacity";
 const AGAIN: Duration = Duration::from_secs(1);
 
 fn is_pending(claim: &Value) -> bool {
-    let conditions = claim.pointer("/status/conditions").and_then(Value::as_array).into_iter().flatten();
+    let conditions = claim.at("/status/conditions").and_then(Value::as_array).into_iter().flatten();
     conditions.clone().any(|condition| text(condition, "/type") == "FileSystemResizePending")
 }
 

@@ -4,6 +4,9 @@
 //! Annotations of the machine's template say what the guest is like:
 //! `sandbox/boot-seconds`, `sandbox/shutdown-seconds` (or `never`), `sandbox/boot: fails`, `sandbox/crashes-after-seconds`,
 //! `sandbox/powers-off-after-seconds`, `sandbox/agent: none`, and `sandbox/writes`: what it adds to each of its disks when it comes up.
+//!
+//! Cases: `virtualmachines/a-guest-agent-reports`, `virtualmachines/a-guest-takes-its-time-to-stop`,
+//! `virtualmachines/a-guest-that-powers-off-leaves-its-instance`.
 
 use std::time::Duration;
 
@@ -14,6 +17,7 @@ use super::instances::enter;
 use super::machine_rules::claim_of;
 use super::objects::{annotation, is, list, put, state};
 use super::{is_deleting, launchers};
+use crate::sandbox::at::At;
 use crate::sandbox::catalog::{CLAIM, VMI, VOLUME};
 use crate::sandbox::store::{Key, text};
 use crate::sandbox::world::World;
@@ -56,6 +60,7 @@ pub fn reconcile(world: &mut World, key: &Key) -> Option<Duration> {
                     None => end(world, key, how, true),
                 }
             }
+            return super::volume_updates::move_over(world, key, &vmi);
         }
         "Succeeded" | "Failed" => launchers::finish(world, &vmi),
         _ => {}
@@ -74,7 +79,7 @@ fn since(vmi: &Value, phase: &str) -> String {
 }
 
 /// What is left of so many seconds since a time; `None` when they are over.
-fn rest(world: &World, since: &str, seconds: u64) -> Option<Duration> {
+pub fn rest(world: &World, since: &str, seconds: u64) -> Option<Duration> {
     let end = since.parse::<Timestamp>().ok()? + Duration::from_secs(seconds);
     Duration::try_from(end.duration_since(world.now())).ok().filter(|rest| !rest.is_zero())
 }
@@ -117,7 +122,7 @@ pub fn handles(world: &World, vmi: &Value) -> Vec<String> {
     let namespace = text(vmi, "/metadata/namespace");
     let claims = list(vmi, "/spec/volumes").iter().filter_map(claim_of).filter_map(|name| world.get(&CLAIM, namespace, name));
     let volumes = claims.filter_map(|claim| world.get(&VOLUME, "", text(&claim, "/spec/volumeName")));
-    volumes.filter_map(|volume| volume.pointer("/spec/csi/volumeHandle")?.as_str().map(str::to_owned)).collect()
+    volumes.filter_map(|volume| volume.at("/spec/csi/volumeHandle")?.as_str().map(str::to_owned)).collect()
 }
 
 fn movable(world: &World, vmi: &Value) -> Result<(), String> {
@@ -153,7 +158,7 @@ fn interfaces(vmi: &Value, address: &str) -> Vec<Value> {
 /// A guest that is asked to end does so in its own time, or is destroyed when its grace is over.
 fn shut_down(world: &mut World, key: &Key, vmi: &Value) -> Option<Duration> {
     let asked = text(vmi, "/metadata/deletionTimestamp").to_owned();
-    let grace = vmi.pointer("/spec/terminationGracePeriodSeconds").and_then(Value::as_i64).unwrap_or(GRACE);
+    let grace = vmi.at("/spec/terminationGracePeriodSeconds").and_then(Value::as_i64).unwrap_or(GRACE);
     let grace = u64::try_from(grace).unwrap_or_default();
     let stuck = annotation(vmi, "sandbox/shutdown-seconds") == Some("never") || is(vmi, "Paused", "True");
     let own = if stuck { None } else { Some(seconds(vmi, "sandbox/shutdown-seconds").unwrap_or(SHUTDOWN)) };

@@ -2,6 +2,8 @@
 //! The annotation `sandbox/import-seconds` of a DataVolume says how long that takes, `sandbox/import: fails` that it does not work.
 //! Sources: containerized-data-importer 1.65 `pkg/controller/populators/import-populator.go`, `pkg/controller/import-controller.go`,
 //! `pkg/controller/datavolume/{import,upload}-controller.go`.
+//!
+//! Cases: `datavolumes/a-blank-disk-is-made`, `datavolumes/a-disk-is-filled-through-a-prime-claim`.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -2,6 +2,9 @@
 //! Sources: kubevirt 1.8 `pkg/virt-api/webhooks/mutating-webhook/mutators/vmi-mutator.go`,
 //! `pkg/virt-api/webhooks/validating-webhook/admitters/{vmi-create,vmi-update,migration-create}-admitter.go`, `pkg/storage/admitters/disks.go`,
 //! `pkg/defaults/defaults.go`, kubevirt.io/api 1.8 `core/v1/defaults.go`.
+//!
+//! Cases: `virtualmachines/an-instance-cannot-be-written-by-its-users`, `virtualmachines/a-disk-has-a-volume`,
+//! `virtualmachines/a-migration-is-of-an-instance`, `virtualmachines/an-address-of-an-interface-has-a-form`.
 
 use std::collections::BTreeSet;
 
@@ -10,6 +13,7 @@ use serde_json::{Value, json};
 use super::objects::{add_finalizer, default, list, put};
 use super::refusals::{self, cause, invalid};
 use super::{Rule, Verb, is_deleting};
+use crate::sandbox::at::At;
 use crate::sandbox::catalog::{VMI, VMIM};
 use crate::sandbox::status::{Cause, Status};
 use crate::sandbox::store::text;
@@ -38,7 +42,7 @@ const RESERVED: &[&str] = &[
 ];
 
 fn reserved(object: &Value) -> Vec<(&str, &Value)> {
-    let label = |name: &&'static str| object.pointer("/metadata/labels")?.get(*name).map(|value| (*name, value));
+    let label = |name: &&'static str| object.at("/metadata/labels")?.get(*name).map(|value| (*name, value));
     RESERVED.iter().filter_map(label).collect()
 }
 
@@ -159,21 +163,21 @@ fn volumes(spec: &Value, field: &str) -> Vec<Cause> {
 pub fn fill_in(spec: &mut Value) {
     default(spec, "/architecture", "amd64");
     default(spec, "/domain/machine/type", "q35");
-    if spec.pointer("/domain/memory/guest").is_none() {
+    if spec.at("/domain/memory/guest").is_none() {
         let asked = ["requests", "limits"].map(|kind| text(spec, &format!("/domain/resources/{kind}/memory")).to_owned());
         if let Some(memory) = asked.into_iter().find(|memory| !memory.is_empty()) {
             put(spec, "/domain/memory/guest", memory);
         }
     }
     let topology = ["sockets", "cores", "threads"];
-    if topology.iter().all(|part| spec.pointer(&format!("/domain/cpu/{part}")).is_none()) {
+    if topology.iter().all(|part| spec.at(&format!("/domain/cpu/{part}")).is_none()) {
         for part in topology {
             put(spec, &format!("/domain/cpu/{part}"), 1);
         }
     }
     default(spec, "/domain/cpu/model", "host-model");
     let alone = list(spec, "/domain/devices/interfaces").is_empty() && list(spec, "/networks").is_empty();
-    if alone && spec.pointer("/domain/devices/autoattachPodInterface") != Some(&false.into()) {
+    if alone && spec.at("/domain/devices/autoattachPodInterface") != Some(&false.into()) {
         put(spec, "/domain/devices/interfaces", json!([{"name": "default", "masquerade": {}}]));
         put(spec, "/networks", json!([{"name": "default", "pod": {}}]));
     }
@@ -204,10 +208,10 @@ fn born(world: &World, attempt: &mut Attempt) -> Result<(), Status> {
         causes.extend(reserved_labels(Some(vmi), "metadata.labels"));
     }
     refusals::kubevirt(CREATE, &causes)?;
-    if let Some(guest) = wanted.pointer("/domain/memory/guest") {
+    if let Some(guest) = wanted.at("/domain/memory/guest") {
         put(vmi, "/status/memory", json!({"guestAtBoot": guest, "guestCurrent": guest, "guestRequested": guest}));
     }
-    let part = |part: &str| wanted.pointer(&format!("/domain/cpu/{part}")).cloned().unwrap_or_else(|| 1.into());
+    let part = |part: &str| wanted.at(&format!("/domain/cpu/{part}")).cloned().unwrap_or_else(|| 1.into());
     put(vmi, "/status/currentCPUTopology", json!({"sockets": part("sockets"), "cores": part("cores"), "threads": part("threads")}));
     put(vmi, "/spec", wanted);
     default(vmi, "/spec/domain/firmware/uuid", vmi["metadata"]["uid"].clone());

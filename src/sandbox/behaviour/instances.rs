@@ -1,5 +1,8 @@
 //! VirtualMachineInstances as virt-controller drives them: a launcher for each, phases as the launcher gets on, and the end of both.
 //! Source: kubevirt 1.8 `pkg/virt-controller/watch/vmi/{vmi,lifecycle,storage,datavolumes,volume-hotplug}.go`.
+//!
+//! Cases: `virtualmachines/a-machine-runs`, `virtualmachines/an-instance-that-is-deleted-is-made-anew`,
+//! `virtualmachines/a-missing-claim-is-waited-for`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +13,8 @@ use super::instance_rules::{self, FINALIZER, is_final};
 use super::machine_rules::claim_of;
 use super::machine_status::Trouble;
 use super::objects::{condition, controller, drop_finalizer, forget, list, mark, put, remove, state};
-use super::{Controller, Subject, backend_storage, guests, is_deleting, itself, launchers, machines};
+use super::{Controller, Subject, backend_storage, guests, is_deleting, itself, launchers, machines, volume_updates};
+use crate::sandbox::at::At;
 use crate::sandbox::catalog::{CLAIM, DATA_VOLUME, POD, VM, VMI, VMIM};
 use crate::sandbox::store::{Change, Key, text};
 use crate::sandbox::world::World;
@@ -102,7 +106,7 @@ fn migrating(world: &World, vmi: &Value) -> bool {
 
 /// Whether a volume is plugged in while the guest runs.
 pub fn is_hotplugged(volume: &Value) -> bool {
-    ["dataVolume", "persistentVolumeClaim"].iter().any(|kind| volume.pointer(&format!("/{kind}/hotpluggable")) == Some(&true.into()))
+    ["dataVolume", "persistentVolumeClaim"].iter().any(|kind| volume.at(&format!("/{kind}/hotpluggable")) == Some(&true.into()))
 }
 
 /// Whether all disks are there and filled, or will be when the guest is given a node.
@@ -129,7 +133,7 @@ fn update(world: &mut World, key: &Key, trouble: Option<&Trouble>) {
     let (pods, now) = (launchers::all(world, &vmi), world.stamp());
     let pod = launchers::current(world, &vmi);
     let mut said = Value::clone(&vmi);
-    if !pods.is_empty() || vmi.pointer("/status/activePods").is_some() {
+    if !pods.is_empty() || vmi.at("/status/activePods").is_some() {
         let entry = |pod: &Arc<Value>| (text(pod, "/metadata/uid").to_owned(), Value::from(text(pod, "/spec/nodeName")));
         put(&mut said, "/status/activePods", pods.iter().map(entry).collect::<Map<String, Value>>());
     }
@@ -138,7 +142,10 @@ fn update(world: &mut World, key: &Key, trouble: Option<&Trouble>) {
         "" | "Pending" => pending(world, &mut said, pod.is_some(), trouble, &now),
         "Scheduling" => scheduling(world, &mut said, pod.as_deref(), &now),
         "Scheduled" | "Running" if pod.is_none() => enter(&mut said, "Failed", &now),
-        "Scheduled" | "Running" => volume_status(world, &mut said, pod.as_deref()),
+        "Scheduled" | "Running" => {
+            volume_status(world, &mut said, pod.as_deref());
+            volume_updates::require(&mut said, &now);
+        }
         "Succeeded" | "Failed" => ended(world, &mut said, pods.is_empty()),
         _ => {}
     }
@@ -151,7 +158,7 @@ fn update(world: &mut World, key: &Key, trouble: Option<&Trouble>) {
 
 fn pending(world: &World, said: &mut Value, launched: bool, trouble: Option<&Trouble>, now: &Value) {
     let namespace = text(said, "/metadata/namespace").to_owned();
-    let names = list(said, "/spec/volumes").iter().filter_map(|volume| volume.pointer("/dataVolume/name")?.as_str());
+    let names = list(said, "/spec/volumes").iter().filter_map(|volume| volume.at("/dataVolume/name")?.as_str());
     let failed = names.filter_map(|name| world.get(&DATA_VOLUME, &namespace, name)).any(|volume| text(&volume, "/status/phase") == "Failed");
     if launched {
         enter(said, "Scheduling", now);

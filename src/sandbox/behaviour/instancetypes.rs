@@ -1,5 +1,7 @@
 //! Instance types and preferences: what they give to a machine, and the ControllerRevisions that keep what they said at first.
 //! Sources: kubevirt 1.8 `pkg/instancetype/{revision/store,find/spec,find/revision,apply/cpu,apply/memory,controller/vm/controller}.go`.
+//!
+//! Cases: `instancetypes/what-a-machine-was-made-of-is-kept`, `instancetypes/a-revision-can-be-named`, `instancetypes/a-size-is-said-once`.
 
 use std::sync::Arc;
 
@@ -7,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::objects::{annotate, controlled_by, label, put, remove};
 use super::refusals::invalid;
+use crate::sandbox::at::At;
 use crate::sandbox::catalog::{CLUSTER_INSTANCETYPE, CLUSTER_PREFERENCE, CONTROLLER_REVISION, INSTANCETYPE, PREFERENCE, Res, VM};
 use crate::sandbox::status::{Cause, Status};
 use crate::sandbox::store::{Key, text};
@@ -44,7 +47,7 @@ impl Matcher {
     }
 
     fn is_asked_for(&self, vm: &Value) -> bool {
-        vm.pointer(&format!("/spec/{}", self.field)).is_some_and(Value::is_object)
+        vm.at(&format!("/spec/{}", self.field)).is_some_and(Value::is_object)
     }
 
     fn kind(&self, vm: &Value) -> Option<Res> {
@@ -82,7 +85,7 @@ impl Matcher {
             (pinned, _) => Some(revision(pinned)?),
         };
         match kept {
-            Some(kept) => Ok(kept.pointer("/data/spec").cloned()),
+            Some(kept) => Ok(kept.at("/data/spec").cloned()),
             None => Ok(self.object(world, vm)?.get("spec").cloned()),
         }
     }
@@ -115,7 +118,7 @@ impl Matcher {
             Ok(_) => Ok(name),
             Err(status) if status.code() == 409 => {
                 let there = world.get(&CONTROLLER_REVISION, text(vm, "/metadata/namespace"), &name);
-                let same = there.is_some_and(|there| there.pointer("/data/spec") == object.get("spec"));
+                let same = there.is_some_and(|there| there.at("/data/spec") == object.get("spec"));
                 if same { Ok(name) } else { Err(format!("found existing ControllerRevision with unexpected data: {name}")) }
             }
             Err(status) => Err(format!("failed to create ControllerRevision: {}", status.message())),
@@ -127,7 +130,7 @@ impl Matcher {
         if !self.is_asked_for(vm) {
             return Ok(None);
         }
-        let mut reference = vm.pointer(self.reference).cloned().unwrap_or_else(|| json!({}));
+        let mut reference = vm.at(self.reference).cloned().unwrap_or_else(|| json!({}));
         let mut renewed = false;
         for field in ["name", "kind"] {
             let wanted = self.at(vm, field);
@@ -177,14 +180,14 @@ pub fn preference_of(world: &World, vm: &Value) -> Option<Value> {
 /// What a machine asks for in so many words although its instance type says it.
 pub fn conflicts(world: &World, vm: &Value) -> Vec<Cause> {
     let Ok(Some(kind)) = TYPE.spec(world, vm) else { return Vec::new() };
-    let taken = |path: &&str| vm.pointer(&format!("/spec/template/spec/{path}")).is_some_and(|value| !value.is_null() && *value != 0);
+    let taken = |path: &&str| vm.at(&format!("/spec/template/spec/{path}")).is_some_and(|value| !value.is_null() && *value != 0);
     let cpu = ["domain/resources/requests/cpu", "domain/resources/limits/cpu", "domain/cpu/sockets", "domain/cpu/cores", "domain/cpu/threads"];
     let memory = ["domain/memory/guest", "domain/resources/requests/memory", "domain/resources/limits/memory"];
     let told = |path: &str| {
         let field = format!("spec.template.spec.{}", path.replace('/', "."));
         invalid(&field, format!("VM field(s) {field} conflicts with selected instance type"))
     };
-    let model = (kind.pointer("/cpu/model").is_some()).then_some("domain/cpu/model");
+    let model = (kind.at("/cpu/model").is_some()).then_some("domain/cpu/model");
     let all = cpu.into_iter().chain(model).chain(memory.into_iter().filter(taken).take(1));
     all.filter(taken).map(told).collect()
 }
@@ -217,7 +220,7 @@ pub fn apply(world: &World, vm: &Value, vmi: &mut Value) -> Result<(), String> {
         }
     }
     let Some(kind) = kind else { return Ok(()) };
-    let guests = kind.pointer("/cpu/guest").and_then(Value::as_u64).unwrap_or(1);
+    let guests = kind.at("/cpu/guest").and_then(Value::as_u64).unwrap_or(1);
     let preferred = wish.as_ref().map(|wish| text(wish, "/cpu/preferredCPUTopology")).unwrap_or_default();
     let many = match preferred {
         "cores" | "preferCores" => "cores",
@@ -241,7 +244,7 @@ pub fn apply(world: &World, vm: &Value, vmi: &mut Value) -> Result<(), String> {
         ("/nodeSelector", "/spec/nodeSelector"),
         ("/schedulerName", "/spec/schedulerName"),
     ] {
-        if let Some(value) = kind.pointer(from) {
+        if let Some(value) = kind.at(from) {
             put(vmi, to, value.clone());
         }
     }

@@ -1,5 +1,7 @@
 //! Jobs: each runs pods until enough of them have ended well.
 //! Source: kubernetes 1.36 `pkg/controller/job/job_controller.go`, `pkg/apis/batch/v1/defaults.go`.
+//!
+//! Cases: `objects/a-job-runs-a-pod-to-its-end`, `objects/a-job-goes-with-its-pods`.
 
 use std::sync::Arc;
 use std::time::Duration;

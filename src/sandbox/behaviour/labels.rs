@@ -1,5 +1,7 @@
 //! Selectors: which labels an object must have.
 //! Source: kubernetes 1.36 apimachinery `pkg/labels/selector.go`, component-helpers `scheduling/corev1/nodeaffinity`.
+//!
+//! Cases: `lists/labels-select`.
 
 use serde_json::Value;
 

@@ -1,5 +1,8 @@
 //! The pods around a guest: its launcher, and the pods that hold what was plugged in later.
 //! Source: kubevirt 1.8 `pkg/virt-controller/services/template.go`, `pkg/virt-controller/watch/vmi/{lifecycle,volume-hotplug}.go`.
+//!
+//! Cases: `virtualmachines/a-machine-with-a-secret-runs`, `virtualmachines/no-node-meets-the-fence`,
+//! `volume_updates/what-is-plugged-in-is-held-by-a-pod-of-its-own`.
 
 use std::ops::Bound;
 use std::sync::Arc;
@@ -10,6 +13,7 @@ use super::instances::is_hotplugged;
 use super::machine_rules::claim_of;
 use super::objects::{controlled_by, is_controlled_by, list, put};
 use super::{Rule, Subject, Verb, is_deleting};
+use crate::sandbox::at::At;
 use crate::sandbox::catalog::{NODE, POD, VMI};
 use crate::sandbox::delete::{self, Deletion};
 use crate::sandbox::status::Status;
@@ -69,9 +73,9 @@ pub fn is_going(pod: &Value) -> bool {
 /// The launcher that an instance gets.
 pub fn manifest(vmi: &Value) -> Value {
     let name = text(vmi, "/metadata/name");
-    let grace = vmi.pointer("/spec/terminationGracePeriodSeconds").and_then(Value::as_i64).unwrap_or(30) + 2 * PADDING;
-    let mut labels = vmi.pointer("/metadata/labels").cloned().unwrap_or_else(|| json!({}));
-    let mut annotations = vmi.pointer("/metadata/annotations").cloned().unwrap_or_else(|| json!({}));
+    let grace = vmi.at("/spec/terminationGracePeriodSeconds").and_then(Value::as_i64).unwrap_or(30) + 2 * PADDING;
+    let mut labels = vmi.at("/metadata/labels").cloned().unwrap_or_else(|| json!({}));
+    let mut annotations = vmi.at("/metadata/annotations").cloned().unwrap_or_else(|| json!({}));
     put(&mut labels, "/kubevirt.io", "virt-launcher");
     put(&mut labels, "/kubevirt.io~1created-by", vmi["metadata"]["uid"].clone());
     put(&mut labels, "/vm.kubevirt.io~1name", name);
@@ -79,11 +83,11 @@ pub fn manifest(vmi: &Value) -> Value {
     put(&mut annotations, "/kubevirt.io~1domain", name);
     put(&mut annotations, "/kubevirt.io~1migrationTransportUnix", "true");
     put(&mut annotations, "/kubectl.kubernetes.io~1default-container", "compute");
-    let memory = vmi.pointer("/spec/domain/resources/requests/memory").or_else(|| vmi.pointer("/spec/domain/memory/guest"));
+    let memory = vmi.at("/spec/domain/resources/requests/memory").or_else(|| vmi.at("/spec/domain/memory/guest"));
     let requests = json!({"cpu": "100m", "memory": memory.cloned().unwrap_or_else(|| "128Mi".into()), "devices.kubevirt.io/kvm": "1"});
-    let mut selector = vmi.pointer("/spec/nodeSelector").cloned().unwrap_or_else(|| json!({}));
+    let mut selector = vmi.at("/spec/nodeSelector").cloned().unwrap_or_else(|| json!({}));
     put(&mut selector, "/kubevirt.io~1schedulable", "true");
-    put(&mut selector, "/kubernetes.io~1arch", vmi.pointer("/spec/architecture").cloned().unwrap_or_else(|| "amd64".into()));
+    put(&mut selector, "/kubernetes.io~1arch", vmi.at("/spec/architecture").cloned().unwrap_or_else(|| "amd64".into()));
     let mut pod = json!({
         "apiVersion": "v1", "kind": "Pod",
         "metadata": {
@@ -100,11 +104,11 @@ pub fn manifest(vmi: &Value) -> Value {
     });
     for kept in ["affinity", "tolerations", "topologySpreadConstraints", "schedulerName", "priorityClassName", "dnsPolicy", "dnsConfig", "subdomain"]
     {
-        if let Some(value) = vmi.pointer(&format!("/spec/{kept}")) {
+        if let Some(value) = vmi.at(&format!("/spec/{kept}")) {
             pod["spec"][kept] = value.clone();
         }
     }
-    let account = |volume: &Value| volume.pointer("/serviceAccount/serviceAccountName").cloned();
+    let account = |volume: &Value| volume.at("/serviceAccount/serviceAccountName").cloned();
     if let Some(account) = list(vmi, "/spec/volumes").iter().find_map(account) {
         pod["spec"]["serviceAccountName"] = account;
         pod["spec"]["automountServiceAccountToken"] = true.into();
@@ -118,10 +122,10 @@ fn mount(volume: &Value) -> Option<Value> {
     if let Some(claim) = claim_of(volume) {
         return Some(json!({"name": name, "persistentVolumeClaim": {"claimName": claim}}));
     }
-    if let Some(claim) = volume.pointer("/ephemeral/persistentVolumeClaim/claimName") {
+    if let Some(claim) = volume.at("/ephemeral/persistentVolumeClaim/claimName") {
         return Some(json!({"name": name, "persistentVolumeClaim": {"claimName": claim, "readOnly": true}}));
     }
-    let by_name = |pointer: &str, kind: &str, field: &str| volume.pointer(pointer).map(|found| json!({"name": name, kind: {field: found}}));
+    let by_name = |pointer: &str, kind: &str, field: &str| volume.at(pointer).map(|found| json!({"name": name, kind: {field: found}}));
     by_name("/secret/secretName", "secret", "secretName")
         .or_else(|| by_name("/configMap/name", "configMap", "name"))
         .or_else(|| by_name("/sysprep/secret/name", "secret", "secretName"))

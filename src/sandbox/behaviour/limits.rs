@@ -1,5 +1,7 @@
 //! LimitRanges: what containers get that ask for nothing, and how much one may ask for.
 //! Source: kubernetes 1.36 `plugin/pkg/admission/limitranger/admission.go`, `pkg/apis/core/v1/defaults.go`.
+//!
+//! Cases: `quota/a-limit-range-bounds-claims`, `quota/a-limit-range-bounds-containers`.
 
 use serde_json::{Value, json};
 
@@ -7,6 +9,7 @@ use super::claims::no_amount;
 use super::pods::quality;
 use super::quota::of_pod;
 use super::{Rule, Subject, Verb, is_deleting};
+use crate::sandbox::at::At;
 use crate::sandbox::catalog::{CLAIM, LIMIT_RANGE, POD};
 use crate::sandbox::quantity::{Quantity, amounts, tidy};
 use crate::sandbox::status::Status;
@@ -47,7 +50,7 @@ fn complete(_: &World, attempt: &mut Attempt) -> Result<(), Status> {
 /// The limits of a type in a namespace.
 fn limits(world: &World, namespace: &str, kind: &str) -> Vec<Value> {
     let ranges = world.store.list(&LIMIT_RANGE, Some(namespace));
-    let all = ranges.flat_map(|(_, range)| range.pointer("/spec/limits").and_then(Value::as_array).into_iter().flatten());
+    let all = ranges.flat_map(|(_, range)| range.at("/spec/limits").and_then(Value::as_array).into_iter().flatten());
     all.filter(|limit| text(limit, "/type") == kind).cloned().collect()
 }
 
@@ -103,7 +106,7 @@ fn claim_within(world: &World, attempt: &mut Attempt) -> Result<(), Status> {
         return Ok(());
     }
     let all = limits(world, text(&attempt.object, "/metadata/namespace"), "PersistentVolumeClaim");
-    let resources = json!({"requests": attempt.object.pointer("/spec/resources/requests")});
+    let resources = json!({"requests": attempt.object.at("/spec/resources/requests")});
     let wrong = all.iter().flat_map(|limit| beyond(limit, &resources)).collect();
     refuse(attempt, wrong)
 }

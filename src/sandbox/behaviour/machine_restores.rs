@@ -1,5 +1,7 @@
 //! Restores: a machine that is off gets the disks and the specification of a snapshot.
 //! Source: kubevirt 1.8 `pkg/storage/snapshot/{restore,restore_base}.go`.
+//!
+//! Cases: `snapshots/a-machine-is-restored-with-new-disks`.
 
 use std::time::Duration;
 
@@ -9,6 +11,7 @@ use super::machine_rules::strategy;
 use super::machine_status::instance;
 use super::objects::{add_finalizer, annotate, controlled_by, drop_finalizer, is, list, put, remove, state};
 use super::{Controller, Subject, is_deleting, itself};
+use crate::sandbox::at::At;
 use crate::sandbox::catalog::{CLAIM, DATA_VOLUME, SNAPSHOT, VM, VM_RESTORE, VM_SNAPSHOT, VM_SNAPSHOT_CONTENT};
 use crate::sandbox::store::{Key, text};
 use crate::sandbox::world::World;
@@ -102,7 +105,7 @@ fn disk(restore: &Value, backup: &Value, name: &str) -> Value {
 /// The machine as it is to be, and the names of the DataVolumes that it no longer has.
 fn restored(vm: &Value, content: &Value, done: &[Value], mark: &str) -> (Value, Vec<String>) {
     let mut wanted = vm.clone();
-    let mut spec = content.pointer("/spec/source/virtualMachine/spec").cloned().unwrap_or_else(|| vm["spec"].clone());
+    let mut spec = content.at("/spec/source/virtualMachine/spec").cloned().unwrap_or_else(|| vm["spec"].clone());
     remove(&mut spec, "", "running");
     put(&mut spec, "/runStrategy", strategy(vm).unwrap_or("Halted"));
     let new_name = |volume: &Value| done.iter().find(|one| one["volumeName"] == volume["name"]).map(|one| one["persistentVolumeClaim"].clone());

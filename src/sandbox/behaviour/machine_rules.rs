@@ -2,6 +2,9 @@
 //! Sources: kubevirt 1.8 `pkg/virt-api/webhooks/mutating-webhook/mutators/vm-mutator.go`,
 //! `pkg/virt-api/webhooks/validating-webhook/admitters/vms-admitter.go`, `pkg/storage/admitters/{data-volume-template,vm-storage-status}.go`,
 //! `pkg/instancetype/webhooks/vm/{mutator,admitter}.go`, `pkg/defaults/defaults.go`.
+//!
+//! Cases: `virtualmachines/a-machine-has-one-strategy`, `virtualmachines/defaults-of-a-machine-are-stored`,
+//! `virtualmachines/a-feature-that-is-off-is-refused`, `virtualmachines/a-template-of-a-disk-is-of-the-machines-namespace`.
 
 use serde_json::Value;
 
@@ -9,6 +12,7 @@ use super::instance_rules;
 use super::objects::{default, list};
 use super::refusals::{self, cause, invalid};
 use super::{Rule, Verb, instancetypes, is_deleting};
+use crate::sandbox::at::At;
 use crate::sandbox::catalog::{KUBEVIRT, VM};
 use crate::sandbox::status::{Cause, Status};
 use crate::sandbox::store::text;
@@ -26,10 +30,10 @@ const STRATEGIES: &[&str] = &["Halted", "Manual", "Always", "RerunOnFailure", "O
 
 /// Which strategy a machine follows, in whichever of the two fields it is written.
 pub fn strategy(vm: &Value) -> Option<&str> {
-    match vm.pointer("/spec/running").and_then(Value::as_bool) {
+    match vm.at("/spec/running").and_then(Value::as_bool) {
         Some(true) => Some("Always"),
         Some(false) => Some("Halted"),
-        None => vm.pointer("/spec/runStrategy").and_then(Value::as_str),
+        None => vm.at("/spec/runStrategy").and_then(Value::as_str),
     }
 }
 
@@ -41,7 +45,7 @@ fn fill_in(world: &World, attempt: &mut Attempt) -> Result<(), Status> {
     refusals::kubevirt(MUTATOR, &matchers)?;
     let preference = instancetypes::preference_of(world, &attempt.object);
     let vm = &mut attempt.object;
-    if !vm.pointer("/spec/template").is_some_and(Value::is_object) {
+    if !vm.at("/spec/template").is_some_and(Value::is_object) {
         return refusals::kubevirt(MUTATOR, &[cause("FieldValueRequired", "spec.template", "spec.template in body is required")]);
     }
     if attempt.verb == Verb::Create {
@@ -83,7 +87,7 @@ fn matchers(attempt: &Attempt) -> Vec<Cause> {
     for (field, word) in [("instancetype", "InstancetypeMatcher"), ("preference", "PreferenceMatcher")] {
         let at = |vm: &Value, name: &str| text(vm, &format!("/spec/{field}/{name}")).to_owned();
         let vm = &attempt.object;
-        if !vm.pointer(&format!("/spec/{field}")).is_some_and(Value::is_object) {
+        if !vm.at(&format!("/spec/{field}")).is_some_and(Value::is_object) {
             continue;
         }
         let (name, infer, kind) = (at(vm, "name"), at(vm, "inferFromVolume"), at(vm, "kind"));
@@ -116,9 +120,9 @@ fn validate(world: &World, attempt: &mut Attempt) -> Result<(), Status> {
     refusals::kubevirt(VALIDATOR, &instancetypes::conflicts(world, vm))?;
     let mut causes = Vec::new();
     if attempt.user != User::controller() {
-        causes.extend(instance_rules::reserved_labels(vm.pointer("/spec/template"), "spec.template.metadata.labels"));
+        causes.extend(instance_rules::reserved_labels(vm.at("/spec/template"), "spec.template.metadata.labels"));
     }
-    if let Some(spec) = vm.pointer("/spec/template/spec") {
+    if let Some(spec) = vm.at("/spec/template/spec") {
         causes.extend(instance_rules::spec(spec, "spec.template.spec"));
         causes.extend(gated(world, spec, "spec.template.spec"));
     }
@@ -127,7 +131,7 @@ fn validate(world: &World, attempt: &mut Attempt) -> Result<(), Status> {
     refusals::kubevirt(VALIDATOR, &causes)?;
     refusals::kubevirt(VALIDATOR, &template_namespaces(attempt))?;
     refusals::kubevirt(VALIDATOR, &in_progress(attempt))?;
-    if vm.pointer("/spec/running").is_some_and(Value::is_boolean) {
+    if vm.at("/spec/running").is_some_and(Value::is_boolean) {
         attempt.warnings.push("spec.running is deprecated, please use spec.runStrategy instead.".to_owned());
     }
     Ok(())
@@ -147,8 +151,8 @@ fn gated(world: &World, spec: &Value, field: &str) -> Vec<Cause> {
 }
 
 fn run_field(vm: &Value) -> Vec<Cause> {
-    let running = vm.pointer("/spec/running").is_some_and(Value::is_boolean);
-    let given = vm.pointer("/spec/runStrategy").and_then(Value::as_str);
+    let running = vm.at("/spec/running").is_some_and(Value::is_boolean);
+    let given = vm.at("/spec/runStrategy").and_then(Value::as_str);
     let mut causes = Vec::new();
     if running && given.is_some() {
         let message = "Running and RunStrategy are mutually exclusive. Note that Running is deprecated, please use RunStrategy instead";
@@ -169,7 +173,7 @@ fn run_field(vm: &Value) -> Vec<Cause> {
 /// The claim that a volume of an instance shows to the guest (kubevirt 1.8 `pkg/storage/types/volume.go` PVCNameFromVirtVolume).
 pub fn claim_of(volume: &Value) -> Option<&str> {
     let names = ["/dataVolume/name", "/persistentVolumeClaim/claimName", "/memoryDump/claimName"];
-    names.iter().find_map(|pointer| volume.pointer(pointer)?.as_str())
+    names.iter().find_map(|pointer| volume.at(pointer)?.as_str())
 }
 
 fn templates(vm: &Value) -> Vec<Cause> {
@@ -177,10 +181,10 @@ fn templates(vm: &Value) -> Vec<Cause> {
     for (index, template) in list(vm, "/spec/dataVolumeTemplates").iter().enumerate() {
         let field = format!("spec.dataVolumeTemplate[{index}]");
         let name = text(template, "/metadata/name");
-        let (claim, storage) = (template.pointer("/spec/pvc"), template.pointer("/spec/storage"));
+        let (claim, storage) = (template.at("/spec/pvc"), template.at("/spec/storage"));
         let source = |field: &str| claim.or(storage).is_some_and(|wish| wish.get(field).is_some_and(|value| !value.is_null()));
         let outside = source("dataSource") || source("dataSourceRef");
-        let inside = template.pointer("/spec/source").is_some() || template.pointer("/spec/sourceRef").is_some();
+        let inside = template.at("/spec/source").is_some() || template.at("/spec/sourceRef").is_some();
         if name.is_empty() {
             let message = format!("'name' field must not be empty for DataVolumeTemplate entry {field}.name.");
             causes.push(cause("FieldValueRequired", &format!("{field}.name"), message));
@@ -221,17 +225,17 @@ fn in_progress(attempt: &Attempt) -> Vec<Cause> {
     let Some(old) = &attempt.old else { return Vec::new() };
     let vm = &attempt.object;
     let refused = |message: String| vec![cause("FieldValueNotSupported", "spec", message)];
-    if let Some(snapshot) = vm.pointer("/status/snapshotInProgress").and_then(Value::as_str) {
+    if let Some(snapshot) = vm.at("/status/snapshotInProgress").and_then(Value::as_str) {
         let volumes = "/spec/template/spec/volumes";
         if list(old, volumes) != list(vm, volumes) {
             return refused(format!("Cannot update vm disks or volumes until snapshot \"{snapshot}\" completes"));
         }
-        let run = |vm: &Value| [vm.pointer("/spec/running").cloned(), vm.pointer("/spec/runStrategy").cloned()];
+        let run = |vm: &Value| [vm.at("/spec/running").cloned(), vm.at("/spec/runStrategy").cloned()];
         if run(old) != run(vm) {
             return refused(format!("Cannot update vm running state until snapshot \"{snapshot}\" completes"));
         }
     }
-    if let Some(restore) = vm.pointer("/status/restoreInProgress").and_then(Value::as_str)
+    if let Some(restore) = vm.at("/status/restoreInProgress").and_then(Value::as_str)
         && strategy(old) != strategy(vm)
     {
         return refused(format!("Cannot update VM runStrategy until restore \"{restore}\" completes"));

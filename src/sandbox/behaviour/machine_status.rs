@@ -1,6 +1,8 @@
 //! What a VirtualMachine says about itself.
 //! Source: kubevirt 1.8 `pkg/virt-controller/watch/vm/vm.go` (updateStatus, setPrintableStatus, syncConditions, syncStartFailureStatus),
 //! `pkg/storage/types/{dv,pvc}.go`.
+//!
+//! Cases: `virtualmachines/a-machine-that-is-off-has-no-instance`, `virtualmachines/a-machine-waits-for-its-disk`, `tables/a-machine-in-a-row`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +13,8 @@ use serde_json::{Value, json};
 use super::instance_rules::is_final;
 use super::machine_rules::{claim_of, strategy};
 use super::objects::{annotation, condition, forget, is, is_controlled_by, list, put, remove, state};
-use super::{is_deleting, run_strategies};
+use super::{is_deleting, run_strategies, volume_updates};
+use crate::sandbox::at::At;
 use crate::sandbox::catalog::{CLAIM, DATA_VOLUME, VMI};
 use crate::sandbox::store::{Key, text};
 use crate::sandbox::world::World;
@@ -49,11 +52,13 @@ pub fn update(world: &mut World, key: &Key, trouble: Option<&Trouble>) {
         put(&mut said, "/status/observedGeneration", seen);
         put(&mut said, "/status/desiredGeneration", vm["metadata"]["generation"].clone());
     }
-    if vm.pointer("/status/runStrategy").is_some() || vmi.is_some() {
+    if vm.at("/status/runStrategy").is_some() || vmi.is_some() {
         put(&mut said, "/status/runStrategy", strategy(&vm).unwrap_or_default());
     }
     trim_request(&mut said, vmi.as_deref());
     failures(world, &mut said, vmi.as_deref());
+    // Before the guest's conditions are taken over: that one of them is gone tells that a move is over.
+    volume_updates::tell(&mut said, vmi.as_deref(), &world.stamp());
     conditions(world, &mut said, vmi.as_deref(), trouble);
     let shown = printable(world, &said, vmi.as_deref());
     put(&mut said, "/status/printableStatus", shown);
@@ -103,7 +108,7 @@ fn failures(world: &mut World, said: &mut Value, vmi: Option<&Value>) {
     if text(said, "/status/startFailure/lastFailedVMIUID") == text(vmi, "/metadata/uid") {
         return;
     }
-    let count = said.pointer("/status/startFailure/consecutiveFailCount").and_then(Value::as_u64).unwrap_or(0) + 1;
+    let count = said.at("/status/startFailure/consecutiveFailCount").and_then(Value::as_u64).unwrap_or(0) + 1;
     let least = 10 * count.saturating_mul(count);
     let delay = (least + world.chance() % (least / 2 + 1)).min(LONGEST);
     let after = world.now() + Duration::from_secs(delay);
@@ -149,7 +154,7 @@ fn printable(world: &World, vm: &Value, vmi: Option<&Value>) -> &'static str {
         vmi.and_then(|vmi| condition(vmi, kind)).is_some_and(|found| text(found, "/status") == "False" && text(found, "/reason") == reason)
     };
     let migrating = |vmi: &Value| {
-        let at = |field: &str| vmi.pointer(&format!("/status/migrationState/{field}"));
+        let at = |field: &str| vmi.at(&format!("/status/migrationState/{field}"));
         at("startTimestamp").is_some() && at("completed") != Some(&true.into()) && at("failed") != Some(&true.into())
     };
     let paused = vmi.is_some_and(|vmi| is(vmi, "Paused", "True"));
@@ -169,7 +174,7 @@ fn printable(world: &World, vm: &Value, vmi: Option<&Value>) -> &'static str {
         ("ErrImagePull", &|| reason("Synchronized", "ErrImagePull")),
         ("ImagePullBackOff", &|| reason("Synchronized", "ImagePullBackOff")),
         ("Starting", &|| matches!(phase, "Pending" | "Scheduling" | "Scheduled")),
-        ("CrashLoopBackOff", &|| ended && restarts && vm.pointer("/status/startFailure/consecutiveFailCount").is_some()),
+        ("CrashLoopBackOff", &|| ended && restarts && vm.at("/status/startFailure/consecutiveFailCount").is_some()),
         ("Stopped", &|| ended && strategy(vm) != Some("WaitAsReceiver")),
         ("WaitingForReceiver", &|| vmi.is_none()),
     ];
@@ -178,7 +183,7 @@ fn printable(world: &World, vm: &Value, vmi: Option<&Value>) -> &'static str {
 
 fn data_volumes<'w>(world: &'w World, vm: &'w Value) -> impl Iterator<Item = Arc<Value>> + 'w {
     let namespace = text(vm, "/metadata/namespace");
-    let names = list(vm, "/spec/template/spec/volumes").iter().filter_map(|volume| volume.pointer("/dataVolume/name")?.as_str());
+    let names = list(vm, "/spec/template/spec/volumes").iter().filter_map(|volume| volume.at("/dataVolume/name")?.as_str());
     names.filter_map(move |name| world.get(&DATA_VOLUME, namespace, name))
 }
 

@@ -1,5 +1,8 @@
 //! VirtualMachines: each has the guest that its run strategy asks for.
 //! Source: kubevirt 1.8 `pkg/virt-controller/watch/vm/vm.go` (execute, sync, startVMI, stopVMI, syncRestartRequired), `firmware.go`.
+//!
+//! Cases: `virtualmachines/a-machine-is-switched-off`, `virtualmachines/a-fence-is-one-change`,
+//! `virtualmachines/a-changed-template-waits-for-a-restart`, `virtualmachines/events-tell-of-a-start-and-a-stop`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +15,8 @@ use super::machine_status::{self, Trouble};
 use super::objects::{
     add_finalizer, adopt, annotate, annotation, controlled_by, controller, default, drop_finalizer, has_finalizer, is, put, remove,
 };
-use super::{Controller, Subject, instancetypes, is_deleting, itself, run_strategies, templates};
+use super::{Controller, Subject, instancetypes, is_deleting, itself, run_strategies, templates, volume_updates};
+use crate::sandbox::at::At;
 use crate::sandbox::catalog::{CONTROLLER_REVISION, DATA_VOLUME, KUBEVIRT, VM, VMI};
 use crate::sandbox::delete::ORPHAN;
 use crate::sandbox::store::{Change, Key, text};
@@ -51,7 +55,7 @@ fn reconcile(world: &mut World, key: &Key) -> Option<Duration> {
         drop(world.change(key, |vm| OBSERVED.iter().for_each(|observed| annotate(vm, observed, "v1"))));
         return None;
     }
-    if !vm.pointer("/spec/template").is_some_and(Value::is_object) {
+    if !vm.at("/spec/template").is_some_and(Value::is_object) {
         return None;
     }
     let mut vmi = instance(world, &vm);
@@ -103,7 +107,7 @@ fn sync(world: &mut World, key: &Key, vm: &Arc<Value>, vmi: &mut Option<Arc<Valu
     }
     run_strategies::follow(world, &vm, vmi.as_deref(), &strategy)?;
     if let Some(vmi) = vmi {
-        restart_required(world, key, vmi);
+        follow_template(world, key, vmi)?;
     }
     identify(world, key);
     Ok(())
@@ -133,7 +137,7 @@ pub fn start(world: &mut World, vm: &Value) -> Result<(), Trouble> {
     let revision = keep_revision(world, vm).map_err(failed)?;
     let mut vmi = json!({"apiVersion": VMI.api_version(), "kind": "VirtualMachineInstance", "spec": vm["spec"]["template"]["spec"]});
     for kept in ["labels", "annotations"] {
-        if let Some(kept_as) = vm.pointer(&format!("/spec/template/metadata/{kept}")) {
+        if let Some(kept_as) = vm.at(&format!("/spec/template/metadata/{kept}")) {
             vmi["metadata"][kept] = kept_as.clone();
         }
     }
@@ -208,7 +212,7 @@ fn revision(world: &World, vmi: &Value) -> Option<Arc<Value>> {
 /// A change that leaves the template alone concerns no guest: it counts as seen.
 fn follow_generation(world: &mut World, vm: &Value, vmi: &Value) {
     let generation = vm["metadata"]["generation"].as_i64().unwrap_or(1).to_string();
-    let same = revision(world, vmi).is_some_and(|revision| revision.pointer("/data/spec/template") == vm.pointer("/spec/template"));
+    let same = revision(world, vmi).is_some_and(|revision| revision.at("/data/spec/template") == vm.at("/spec/template"));
     if same && annotation(vmi, GENERATION) != Some(generation.as_str()) {
         drop(world.change(&Key::of(&VMI, vmi), |vmi| annotate(vmi, GENERATION, &generation)));
     }
@@ -223,11 +227,12 @@ fn live(world: &World) -> bool {
 const LIVE: &[&str] = &["nodeSelector", "affinity", "tolerations"];
 
 /// Tells the guest what it can take over, and says on the machine when it would have to start anew for the rest.
-fn restart_required(world: &mut World, key: &Key, vmi: &Value) {
-    let (Some(vm), Some(revision)) = (world.store.get(key).cloned(), revision(world, vmi)) else { return };
+fn follow_template(world: &mut World, key: &Key, vmi: &Value) -> Result<(), Trouble> {
+    let (Some(vm), Some(revision)) = (world.store.get(key).cloned(), revision(world, vmi)) else { return Ok(()) };
     if is_deleting(vmi) || is_final(vmi) {
-        return;
+        return Ok(());
     }
+    let live_volumes = volume_updates::are_live(&vm, &revision["data"]);
     let template = |spec: Option<&Value>| {
         let mut spec = spec.cloned().unwrap_or_default();
         if live(world) {
@@ -237,24 +242,28 @@ fn restart_required(world: &mut World, key: &Key, vmi: &Value) {
             remove(&mut spec, "/domain/cpu", "sockets");
             remove(&mut spec, "/domain/memory", "guest");
         }
+        if live_volumes {
+            remove(&mut spec, "", "volumes");
+        }
         remove(&mut spec, "/domain/firmware", "uuid");
         spec
     };
-    let differs = template(revision.pointer("/data/spec/template/spec")) != template(vm.pointer("/spec/template/spec"));
+    let differs = template(revision.at("/data/spec/template/spec")) != template(vm.at("/spec/template/spec"));
+    let against = match differs {
+        true => Some("a non-live-updatable field was changed in the template spec".to_owned()),
+        false if live(world) => volume_updates::follow(world, key, vmi)?,
+        false => None,
+    };
     let now = world.stamp();
-    let said = world.change(key, |vm| {
-        if differs {
-            let message = "a non-live-updatable field was changed in the template spec";
-            super::objects::state(vm, &now, "RestartRequired", "True", ("", message));
-        } else {
-            super::objects::forget(vm, "RestartRequired");
-        }
+    let said = world.change(key, |vm| match &against {
+        Some(message) => super::objects::state(vm, &now, "RestartRequired", "True", ("", message)),
+        None => super::objects::forget(vm, "RestartRequired"),
     });
     drop(said);
     if !differs && live(world) {
         let taken = |vmi: &mut Value| {
             for field in LIVE {
-                match vm.pointer(&format!("/spec/template/spec/{field}")) {
+                match vm.at(&format!("/spec/template/spec/{field}")) {
                     Some(value) => put(vmi, &format!("/spec/{field}"), value.clone()),
                     None => remove(vmi, "/spec", field),
                 }
@@ -262,6 +271,7 @@ fn restart_required(world: &mut World, key: &Key, vmi: &Value) {
         };
         drop(world.change(&Key::of(&VMI, vmi), taken));
     }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use crate::sandbox::at::At;
 use crate::sandbox::behaviour::cluster_for_tests::{Cluster, cluster, filled_claim, machine};
 use crate::sandbox::behaviour::objects::{annotate, has_finalizer, is, put};
 use crate::sandbox::behaviour::power;
@@ -138,9 +139,9 @@ fn a_guest_that_never_comes_up_is_tried_less_and_less_often() {
     cluster.world.create(vm).unwrap();
     cluster.pass(6);
     assert_eq!(cluster.word("shop"), "CrashLoopBackOff");
-    assert_eq!(cluster.vm("shop").pointer("/status/startFailure/consecutiveFailCount"), Some(&json!(1)));
+    assert_eq!(cluster.vm("shop").at("/status/startFailure/consecutiveFailCount"), Some(&json!(1)));
     cluster.pass(20);
-    assert!(cluster.vm("shop").pointer("/status/startFailure/consecutiveFailCount").and_then(Value::as_u64) > Some(1));
+    assert!(cluster.vm("shop").at("/status/startFailure/consecutiveFailCount").and_then(Value::as_u64) > Some(1));
 }
 
 #[test]
@@ -224,7 +225,7 @@ fn an_instance_type_is_kept_as_it_was_when_the_machine_came() {
     cluster.pass(4);
     let revision = format!("db-small-v1beta1-{}-1", text(&small, "/metadata/uid"));
     assert_eq!(text(&cluster.vm("shop"), "/status/instancetypeRef/controllerRevisionRef/name"), revision);
-    assert_eq!(cluster.vmi("shop").pointer("/spec/domain/cpu/sockets"), Some(&json!(2)));
+    assert_eq!(cluster.vmi("shop").at("/spec/domain/cpu/sockets"), Some(&json!(2)));
     assert_eq!(text(&cluster.vmi("shop"), "/spec/domain/memory/guest"), "2Gi");
     assert_eq!(text(&cluster.get(&CONTROLLER_REVISION, "shop", &revision), "/metadata/ownerReferences/0/name"), "db");
 }

@@ -1,10 +1,14 @@
 //! Which volume is for which claim.
 //! Source: kubernetes 1.36 `pkg/controller/volume/persistentvolume/{pv_controller,index}.go`, component-helpers `storage/volume/pv_helpers.go`.
+//!
+//! Cases: `claims/a-claim-takes-the-smallest-volume-that-is-large-enough`, `claims/a-claim-does-not-take-a-volume-that-is-too-small`,
+//! `claims/a-claim-takes-no-volume-of-another-class`.
 
 use serde_json::Value;
 
 use super::claims::{class, mode, wanted};
 use super::{is_deleting, labels};
+use crate::sandbox::at::At;
 use crate::sandbox::index::{FREE_VOLUMES, VOLUMES_FOR, place};
 use crate::sandbox::quantity::Quantity;
 use crate::sandbox::store::{Key, text};
@@ -38,7 +42,7 @@ pub fn fits(volume: &Value, claim: &Value) -> Result<(), String> {
 }
 
 fn has_modes(volume: &Value, claim: &Value) -> bool {
-    let modes = |object: &Value| object.pointer("/spec/accessModes").and_then(Value::as_array).cloned().unwrap_or_default();
+    let modes = |object: &Value| object.at("/spec/accessModes").and_then(Value::as_array).cloned().unwrap_or_default();
     let offered = modes(volume);
     modes(claim).iter().all(|mode| offered.contains(mode))
 }

@@ -60,6 +60,7 @@ pub mod storage_profiles;
 mod stories;
 pub mod templates;
 pub mod virtual_snapshots;
+pub mod volume_updates;
 pub mod volumes;
 
 /// All subjects: every file of this folder has one or belongs to one that has. Rules are asked in this order.

@@ -1,5 +1,8 @@
 //! Namespaces: nothing is made in one that is not there or is going, and one that goes takes everything in it along.
 //! Source: kubernetes 1.36 `plugin/pkg/admission/namespace/lifecycle/admission.go`, `pkg/controller/namespace/deletion`.
+//!
+//! Cases: `namespaces/a-namespace-takes-everything-with-it`, `namespaces/a-namespace-that-goes-takes-nothing-new`,
+//! `namespaces/a-namespace-gets-its-account-and-its-authority`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

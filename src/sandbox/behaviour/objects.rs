@@ -1,14 +1,17 @@
 //! What objects say about themselves and each other: labels, annotations, owners, finalizers, conditions, sizes.
+//!
+//! Cases: `patch/generation-counts-changes-of-the-specification`, `delete/a-finalizer-keeps-an-object`.
 
 use serde_json::{Value, json};
 
+use crate::sandbox::at::At;
 use crate::sandbox::catalog::Res;
 use crate::sandbox::quantity::Quantity;
 use crate::sandbox::store::text;
 
 /// A list in an object; empty where there is none.
 pub fn list<'v>(object: &'v Value, pointer: &str) -> &'v [Value] {
-    object.pointer(pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+    object.at(pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
 /// Sets what is at a pointer, making the maps on the way. Leaves an object alone where something else is in the way.
@@ -26,7 +29,7 @@ pub fn put(object: &mut Value, pointer: &str, value: impl Into<Value>) {
 
 /// As [`put`], where nothing is yet.
 pub fn default(object: &mut Value, pointer: &str, value: impl Into<Value>) {
-    let missing = object.pointer(pointer).is_none_or(|found| found.is_null() || found == "");
+    let missing = object.at(pointer).is_none_or(|found| found.is_null() || found == "");
     if missing {
         put(object, pointer, value);
     }
@@ -40,7 +43,7 @@ pub fn remove(object: &mut Value, parent: &str, field: &str) {
 }
 
 fn in_map<'v>(object: &'v Value, map: &str, key: &str) -> Option<&'v str> {
-    object.pointer(map)?.get(key)?.as_str()
+    object.at(map)?.get(key)?.as_str()
 }
 
 pub fn annotation<'v>(object: &'v Value, key: &str) -> Option<&'v str> {

@@ -1,11 +1,15 @@
 //! What a volume is to be copied from: whether that may be, and from where.
 //! Source: external-provisioner 6.3 `pkg/controller/controller.go` (`prepareProvision`, `getPVCSource`, `getSnapshotSource`).
+//!
+//! Cases: `csi/a-clone-of-what-is-not-there-waits`, `csi/a-filesystem-is-not-cloned-to-a-block-device`,
+//! `unknown_fields/a-claim-asks-no-other-namespace-by-datasource`, `unknown_fields/a-reference-to-another-namespace-is-dropped-whole`.
 
 use serde_json::Value;
 
 use super::claims::{mode, wanted};
 use super::is_deleting;
 use super::volumes::{hold, is_held, let_go};
+use crate::sandbox::at::At;
 use crate::sandbox::catalog::{CLAIM, SNAPSHOT, SNAPSHOT_CONTENT, VOLUME};
 use crate::sandbox::quantity::Quantity;
 use crate::sandbox::store::{Key, text};
@@ -57,7 +61,7 @@ impl Origin {
 /// # Errors
 /// Why it cannot be, in the provisioner's words.
 pub fn of(world: &World, claim: &Value, class: &Value) -> Result<Origin, String> {
-    let source = claim.pointer("/spec/dataSource").or_else(|| claim.pointer("/spec/dataSourceRef"));
+    let source = claim.at("/spec/dataSource").or_else(|| claim.at("/spec/dataSourceRef"));
     let Some(source) = source else { return Ok(Origin::Nothing) };
     let (kind, name) = (text(source, "/kind"), text(source, "/name"));
     let found = match kind {
@@ -85,7 +89,7 @@ fn from_claim(world: &World, claim: &Value, class: &Value, name: &str) -> Result
         return Err(format!("the PVC DataSource {name} is currently being deleted"));
     }
     for (one, which) in [(&*source, "source"), (claim, "requested")] {
-        if one.pointer("/spec/storageClassName").is_none() {
+        if one.at("/spec/storageClassName").is_none() {
             return Err(format!("the {which} PVC ({}) storageclass cannot be empty", text(one, "/metadata/name")));
         }
     }
@@ -136,7 +140,7 @@ fn from_snapshot(world: &World, claim: &Value, class: &Value, name: &str) -> Res
             "snapshotcontent {bound} for snapshot {name} is handled by a different CSI driver than requested by StorageClass {class}"
         ));
     }
-    if snapshot.pointer("/status/readyToUse") != Some(&Value::Bool(true)) {
+    if snapshot.at("/status/readyToUse") != Some(&Value::Bool(true)) {
         return Err(format!("snapshot {name} is not Ready"));
     }
     let handle = text(&content, "/status/snapshotHandle");

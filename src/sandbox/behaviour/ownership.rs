@@ -1,11 +1,15 @@
 //! Ownership: what has no owner left goes, what is to be orphaned is let go first.
 //! Source: kubernetes 1.36 `pkg/controller/garbagecollector/garbagecollector.go`.
+//!
+//! Cases: `ownership/what-is-owned-goes-with-its-owner`, `ownership/an-orphan-stays`, `ownership/an-owner-waits-for-what-it-owns`,
+//! `ownership/an-owner-of-another-namespace-is-no-owner`.
 
 use std::time::Duration;
 
 use serde_json::Value;
 
 use super::{Controller, Rule, Subject, Verb, is_deleting};
+use crate::sandbox::at::At;
 use crate::sandbox::catalog::{self, ANYTHING};
 use crate::sandbox::delete::{FOREGROUND, ORPHAN};
 use crate::sandbox::index::OWNED_BY;
@@ -42,14 +46,14 @@ fn are_owners(_: &World, attempt: &mut Attempt) -> Result<(), Status> {
 /// An owner that goes concerns what it owns, and an owned object itself; an object that is going with one of our finalizers too.
 fn concerned(world: &World, change: &Change) -> Vec<Key> {
     let mut keys = Vec::new();
-    let owned = change.object.pointer("/metadata/ownerReferences").is_some();
+    let owned = change.object.at("/metadata/ownerReferences").is_some();
     if change.what != What::Deleted && (owned || holds(&change.object, ORPHAN) || holds(&change.object, FOREGROUND)) {
         keys.push(change.key.clone());
     }
     if change.what == What::Deleted {
         keys.extend(dependents(world, &change.key, &change.object));
         // What blocked its owner's deletion may have been this.
-        let owners = change.object.pointer("/metadata/ownerReferences").and_then(Value::as_array).into_iter().flatten();
+        let owners = change.object.at("/metadata/ownerReferences").and_then(Value::as_array).into_iter().flatten();
         keys.extend(owners.filter_map(|owner| key_of(owner, &change.key.namespace)).filter(|owner| world.store.get(owner).is_some()));
     }
     keys
@@ -62,11 +66,11 @@ fn key_of(owner: &Value, namespace: &str) -> Option<Key> {
 }
 
 fn owners(object: &Value) -> &[Value] {
-    object.pointer("/metadata/ownerReferences").and_then(Value::as_array).map_or(&[], Vec::as_slice)
+    object.at("/metadata/ownerReferences").and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
 fn holds(object: &Value, finalizer: &str) -> bool {
-    let all = object.pointer("/metadata/finalizers").and_then(Value::as_array);
+    let all = object.at("/metadata/finalizers").and_then(Value::as_array);
     is_deleting(object) && all.is_some_and(|all| all.iter().any(|one| one == finalizer))
 }
 

@@ -3,6 +3,8 @@
 //! A pod's annotations steer it: `sandbox/start-seconds` and `sandbox/stop-seconds` say how long it takes to start and to stop (never
 //! longer than its grace), `sandbox/complete-seconds` that it ends by itself after that time.
 //! Source: kubernetes 1.36 `pkg/apis/core/v1/defaults.go`, `pkg/kubelet`; the times as the laboratory's KWOK stages have them.
+//!
+//! Cases: `tables/a-pod-in-a-row`, `claims/a-claim-in-use-waits-for-its-pod`.
 
 use std::time::Duration;
 
@@ -11,6 +13,7 @@ use serde_json::{Value, json};
 use super::binding::annotation;
 use super::claims::no_amount;
 use super::{Controller, Rule, Subject, Verb, is_deleting, itself};
+use crate::sandbox::at::At;
 use crate::sandbox::catalog::{JOB, NODE, POD, VMI};
 use crate::sandbox::delete::{self, Deletion};
 use crate::sandbox::index::OWNED_BY;
@@ -84,7 +87,7 @@ fn complete_container(container: &mut Value) -> Result<(), Status> {
     }
     // What is limited and not asked for is asked for.
     for (name, amount) in resources.get("limits").and_then(Value::as_object).cloned().into_iter().flatten() {
-        if resources.pointer("/requests").and_then(|requests| requests.get(&name)).is_none() {
+        if resources.at("/requests").and_then(|requests| requests.get(&name)).is_none() {
             resources["requests"][name] = amount;
         }
     }
@@ -126,14 +129,14 @@ pub fn quality(spec: &Value) -> &'static str {
 fn register(world: &mut World, key: &Key) -> Option<Duration> {
     let stamp = world.stamp();
     drop(world.change(key, |node| {
-        if node.pointer("/status/allocatable").is_none() {
+        if node.at("/status/allocatable").is_none() {
             let amounts = json!({"cpu": "64", "memory": "256Gi", "pods": "1000", "ephemeral-storage": "1Ti",
                 "devices.kubevirt.io/kvm": "1000", "devices.kubevirt.io/tun": "1000",
                 "devices.kubevirt.io/vhost-net": "1000", "devices.kubevirt.io/vhost-vsock": "1000"});
             node["status"]["capacity"] = amounts.clone();
             node["status"]["allocatable"] = amounts;
         }
-        if node.pointer("/status/conditions").is_none() {
+        if node.at("/status/conditions").is_none() {
             node["status"]["conditions"] = json!([{"type": "Ready", "status": "True", "reason": "KubeletReady",
                 "message": "kubelet is posting ready status", "lastHeartbeatTime": stamp, "lastTransitionTime": stamp}]);
         }
@@ -197,7 +200,7 @@ fn is_of_a_job(pod: &Value) -> bool {
 
 /// A launcher outlives its guest.
 fn its_guest_goes_on(world: &World, pod: &Value) -> bool {
-    let owners = pod.pointer("/metadata/ownerReferences").and_then(Value::as_array).into_iter().flatten();
+    let owners = pod.at("/metadata/ownerReferences").and_then(Value::as_array).into_iter().flatten();
     let mut guests = owners.filter(|owner| text(owner, "/kind") == VMI.kind);
     guests.any(|owner| {
         let key = Key::new(&VMI, text(pod, "/metadata/namespace"), text(owner, "/name"));
@@ -242,7 +245,7 @@ fn start(pod: &mut Value, stamp: &Value) {
     for name in ["PodReadyToStartContainers", "Initialized", "ContainersReady", "Ready"] {
         set_condition(pod, json!({"type": name, "status": "True", "lastTransitionTime": stamp}));
     }
-    for gate in pod.pointer("/spec/readinessGates").and_then(Value::as_array).cloned().unwrap_or_default() {
+    for gate in pod.at("/spec/readinessGates").and_then(Value::as_array).cloned().unwrap_or_default() {
         set_condition(pod, json!({"type": gate["conditionType"], "status": "True", "lastTransitionTime": stamp}));
     }
     let running = json!({"running": {"startedAt": stamp}});

@@ -1,6 +1,8 @@
 //! How claims are filled: by CDI's populators, who fill a claim of their own and hand its volume over, or in place where no CSI driver is.
 //! Sources: containerized-data-importer 1.65 `pkg/controller/populators/{populator-base,util}.go`, `pkg/controller/datavolume/{controller-base,
 //! import-controller,clone-controller-base,upload-controller}.go`, `pkg/controller/common/util.go` (Rebind).
+//!
+//! Cases: `datavolumes/a-disk-is-filled-through-a-prime-claim`, `datavolumes/a-disk-that-was-filled-stays-filled`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +13,7 @@ use serde_json::{Value, json};
 use super::datavolumes::{self, Filling, POD_PHASE, requires_work};
 use super::objects::{annotate, annotation, controller, list, put};
 use super::{Controller, Subject, claims, clones, imports, is_deleting, itself};
+use crate::sandbox::at::At;
 use crate::sandbox::catalog::{CDI_CONFIG, CLAIM, CSI_DRIVER, DATA_VOLUME, POD, STORAGE_CLASS, VOLUME};
 use crate::sandbox::status::Status;
 use crate::sandbox::store::{Change, Key, text};
@@ -71,7 +74,7 @@ pub fn volume_of(world: &World, claim: &Value) -> Option<Arc<Value>> {
 }
 
 fn class(world: &World, claim: &Value) -> Option<Arc<Value>> {
-    let named = claim.pointer("/spec/storageClassName").and_then(Value::as_str).map(str::to_owned);
+    let named = claim.at("/spec/storageClassName").and_then(Value::as_str).map(str::to_owned);
     world.get(&STORAGE_CLASS, "", &named.or_else(|| claims::default_class(world))?)
 }
 
@@ -82,7 +85,7 @@ pub fn waits_for_consumer(world: &World, claim: &Value) -> bool {
 /// Whether CDI leaves claims alone until somebody wants them (gate HonorWaitForFirstConsumer, which its operator sets).
 fn honors_waiting(world: &World) -> bool {
     let config = world.get(&CDI_CONFIG, "", "config");
-    let gates = config.as_ref().and_then(|config| config.pointer("/spec/featureGates"));
+    let gates = config.as_ref().and_then(|config| config.at("/spec/featureGates"));
     gates.is_none_or(|_| {
         config.as_ref().is_some_and(|config| list(config, "/spec/featureGates").iter().any(|gate| gate == "HonorWaitForFirstConsumer"))
     })
@@ -199,7 +202,7 @@ pub fn remove_helper(world: &mut World, key: &Key) {
 /// The handle of the volume behind a claim.
 pub fn handle(world: &World, claim: &Value) -> Option<String> {
     let volume = world.get(&VOLUME, "", text(claim, "/spec/volumeName"))?;
-    volume.pointer("/spec/csi/volumeHandle").and_then(Value::as_str).map(str::to_owned)
+    volume.at("/spec/csi/volumeHandle").and_then(Value::as_str).map(str::to_owned)
 }
 
 type Event = (&'static str, &'static str, String);

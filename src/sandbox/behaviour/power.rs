@@ -1,5 +1,8 @@
 //! Starting, stopping, restarting and pausing on request: KubeVirt's subresources, with their answers word for word.
 //! Source: kubevirt 1.8 `pkg/virt-api/rest/{lifecycle,subresource}.go`.
+//!
+//! Cases: `virtualmachines/a-start-is-a-change-of-the-specification`, `virtualmachines/a-machine-that-runs-is-not-started`,
+//! `virtualmachines/a-restart-makes-a-new-instance`, `virtualmachines/what-is-not-paused-is-not-unpaused`.
 
 use std::sync::Arc;
 
@@ -9,6 +12,7 @@ use super::instance_rules::is_final;
 use super::machine_rules::strategy;
 use super::objects::{condition, is, list, put, remove, state};
 use super::{instancetypes, launchers, objects};
+use crate::sandbox::at::At;
 use crate::sandbox::catalog::{POD, Res, VM, VMI};
 use crate::sandbox::delete::{self, Deletion};
 use crate::sandbox::status::Status;
@@ -133,7 +137,7 @@ impl Call<'_> {
 
     fn set_running(&self, world: &mut World, running: bool) -> Result<(), Status> {
         self.write(world, &VM, "", |vm| {
-            if vm.pointer("/spec/runStrategy").is_some_and(Value::is_string) {
+            if vm.at("/spec/runStrategy").is_some_and(Value::is_string) {
                 put(vm, "/spec/runStrategy", if running { "Always" } else { "Halted" });
             } else {
                 put(vm, "/spec/running", running);
@@ -175,7 +179,7 @@ impl Call<'_> {
         let vm = self.machine(world)?;
         let vmi = world.get(&VMI, self.namespace, self.name).filter(|vmi| !is_final(vmi));
         let asked = self.body.get("gracePeriod").and_then(Value::as_i64);
-        let before = vmi.as_ref().and_then(|vmi| vmi.pointer("/spec/terminationGracePeriodSeconds")?.as_i64());
+        let before = vmi.as_ref().and_then(|vmi| vmi.at("/spec/terminationGracePeriodSeconds")?.as_i64());
         if let (Some(_), Some(grace)) = (&vmi, asked) {
             self.write(world, &VMI, "", |vmi| put(vmi, "/spec/terminationGracePeriodSeconds", grace))?;
         }
@@ -218,7 +222,7 @@ impl Call<'_> {
     }
 
     fn pause(&self, world: &mut World, pause: bool) -> Result<(), Status> {
-        if !pause && world.get(&VM, self.namespace, self.name).is_some_and(|vm| vm.pointer("/status/snapshotInProgress").is_some()) {
+        if !pause && world.get(&VM, self.namespace, self.name).is_some_and(|vm| vm.at("/status/snapshotInProgress").is_some()) {
             return Err(self.conflict("VM snapshot is in progress"));
         }
         let vmi = self.instance(world)?;
@@ -226,7 +230,7 @@ impl Call<'_> {
         if text(&vmi, "/status/phase") != "Running" {
             return Err(conflict(&VMI, self.name, if pause { "VM is not running" } else { "VMI is not running" }));
         }
-        if pause && vmi.pointer("/spec/livenessProbe").is_some() {
+        if pause && vmi.at("/spec/livenessProbe").is_some() {
             let why = "Pausing VMIs with LivenessProbe is currently not supported";
             let words = format!("virtualmachineinstance.kubevirt.io \"{}\" is forbidden: {why}", self.name);
             return Err(about(Status::new(403, "Forbidden", words), &VMI, self.name));

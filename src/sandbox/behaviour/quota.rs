@@ -1,6 +1,9 @@
 //! ResourceQuotas: how much of everything a namespace may have, and how much it has.
 //! Source: kubernetes 1.36 apiserver `pkg/admission/plugin/resourcequota/controller.go`, `pkg/quota/v1/evaluator/core`,
 //! `pkg/controller/resourcequota`.
+//!
+//! Cases: `quota/a-quota-counts`, `quota/a-quota-refuses-what-is-too-much`, `quota/a-quota-of-a-class-is-for-it-alone`,
+//! `quota/a-machine-over-its-quota-is-told`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,6 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::claims::{class, no_amount, wanted};
 use super::{Controller, Rule, Subject, Verb};
+use crate::sandbox::at::At;
 use crate::sandbox::catalog::{self, ANYTHING, CLAIM, CONFIG_MAP, EVENT, POD, QUOTA, Res, SECRET, SERVICE};
 use crate::sandbox::quantity::{Quantity, amounts, tidy};
 use crate::sandbox::status::Status;
@@ -104,9 +108,9 @@ pub fn of_pod(pod: &Value, list: &str) -> Amounts {
 
 /// Whether a quota is about such objects at all.
 fn in_scope(quota: &Value, resource: Res, object: &Value) -> bool {
-    let plain = quota.pointer("/spec/scopes").and_then(Value::as_array).cloned().unwrap_or_default();
-    let selected = quota.pointer("/spec/scopeSelector/matchExpressions").and_then(Value::as_array).cloned().unwrap_or_default();
-    let deadline = object.pointer("/spec/activeDeadlineSeconds").is_some();
+    let plain = quota.at("/spec/scopes").and_then(Value::as_array).cloned().unwrap_or_default();
+    let selected = quota.at("/spec/scopeSelector/matchExpressions").and_then(Value::as_array).cloned().unwrap_or_default();
+    let deadline = object.at("/spec/activeDeadlineSeconds").is_some();
     let best_effort = of_pod(object, "requests").is_empty() && of_pod(object, "limits").is_empty();
     let matches = |scope: &str| match scope {
         "Terminating" => deadline,

@@ -1,5 +1,7 @@
 //! What becomes of a volume when its claim comes, goes, or finds another volume.
 //! Source: kubernetes 1.36 `pkg/controller/volume/persistentvolume/pv_controller.go` (`syncVolume`, `reclaimVolume`, `unbindVolume`).
+//!
+//! Cases: `claims/a-volume-goes-with-its-claim`, `claims/a-kept-volume-is-released`, `claims/a-released-volume-that-is-promised-anew-is-bound-anew`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +10,7 @@ use serde_json::Value;
 
 use super::binding::{BINDER, BOUND_BY_CONTROLLER, COMPONENT, PROVISIONED_BY, annotation};
 use super::claims::mode;
+use crate::sandbox::at::At;
 use crate::sandbox::catalog::CLAIM;
 use crate::sandbox::status::Status;
 use crate::sandbox::store::{Key, text};
@@ -18,7 +21,7 @@ use crate::sandbox::world::World;
 /// # Errors
 /// What the API server would have said to a write.
 pub fn volume(world: &mut World, key: &Key, volume: &Arc<Value>) -> Result<bool, Status> {
-    let Some(reference) = volume.pointer("/spec/claimRef") else { return set_phase(world, key, "Available").map(|()| true) };
+    let Some(reference) = volume.at("/spec/claimRef") else { return set_phase(world, key, "Available").map(|()| true) };
     let uid = text(reference, "/uid");
     if uid.is_empty() {
         return set_phase(world, key, "Available").map(|()| true);
@@ -61,7 +64,7 @@ fn release(world: &mut World, key: &Key, volume: &Arc<Value>) -> Result<(), Stat
         set_phase(world, key, "Released")?;
     }
     let policy = text(volume, "/spec/persistentVolumeReclaimPolicy");
-    let by_driver = annotation(volume, PROVISIONED_BY).is_some_and(|driver| !driver.is_empty()) || volume.pointer("/spec/csi").is_some();
+    let by_driver = annotation(volume, PROVISIONED_BY).is_some_and(|driver| !driver.is_empty()) || volume.at("/spec/csi").is_some();
     if policy != "Delete" || by_driver || text(volume, "/status/phase") == "Failed" {
         return Ok(());
     }

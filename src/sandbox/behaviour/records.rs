@@ -1,6 +1,8 @@
 //! Records that controllers do not look at: what may be written into ConfigMaps and Secrets.
 //! Source: kubernetes 1.36 `pkg/apis/core/validation/validation.go` (ValidateConfigMap, ValidateSecret and their updates),
 //! `pkg/registry/core/secret/strategy.go`.
+//!
+//! Cases: `objects/a-map-has-a-limit`, `objects/a-secret-is-written-as-text-and-read-as-bytes`, `objects/a-secret-of-a-type-has-its-key`.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -8,6 +10,7 @@ use serde_json::{Map, Value};
 
 use super::objects::{annotation, put};
 use super::{Rule, Subject, Verb};
+use crate::sandbox::at::At;
 use crate::sandbox::catalog::{CONFIG_MAP, SECRET};
 use crate::sandbox::status::{Cause, Status};
 use crate::sandbox::store::text;
@@ -72,7 +75,7 @@ fn with_a_type(_: &World, attempt: &mut Attempt) -> Result<(), Status> {
     if old.is_some_and(|old| old != text(secret, "/type")) {
         causes.push(Cause::invalid("type", &secret["type"], "field is immutable"));
     }
-    let lacks = |key: &&&str| secret.pointer("/data").and_then(|data| data.get(**key)).is_none();
+    let lacks = |key: &&&str| secret.at("/data").and_then(|data| data.get(**key)).is_none();
     let missing = KEYS.iter().filter(|(kind, _)| *kind == text(secret, "/type")).flat_map(|(_, keys)| keys.iter().filter(lacks));
     causes.extend(missing.map(|key| Cause::required(&format!("data[{key}]"), "")));
     if text(secret, "/type") == "kubernetes.io/service-account-token" && annotation(secret, "kubernetes.io/service-account.name").is_none() {

@@ -1,5 +1,7 @@
 //! How the webhooks of KubeVirt and CDI refuse. Sources: kubevirt 1.8 `pkg/util/webhooks/utils.go`, containerized-data-importer 1.65
 //! `pkg/apiserver/webhooks/handler.go`, kubernetes 1.36 `staging/src/k8s.io/apiserver/pkg/admission/plugin/webhook/errors/statuserror.go`.
+//!
+//! Cases: `virtualmachines/a-network-has-an-interface`, `datavolumes/a-disk-of-an-unknown-data-source-is-refused`.
 
 use serde_json::{Value, json};
 

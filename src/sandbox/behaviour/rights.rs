@@ -1,5 +1,7 @@
 //! Nobody gives rights that he has not himself.
 //! Source: kubernetes 1.36 `pkg/registry/rbac/validation/{rule,policy_compact}.go`, `pkg/registry/rbac/{role,rolebinding}/policybased/storage.go`.
+//!
+//! Cases: `access/nobody-gives-rights-that-he-lacks`.
 
 use serde_json::Value;
 

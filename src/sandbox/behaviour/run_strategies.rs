@@ -1,5 +1,8 @@
 //! What each run strategy does with a guest that is there, or is not.
 //! Source: kubevirt 1.8 `pkg/virt-controller/watch/vm/vm.go` syncRunStrategy.
+//!
+//! Cases: `virtualmachines/a-machine-that-runs-once-is-not-started-again`, `virtualmachines/a-machine-that-reruns-on-failure-is-stopped`,
+//! `virtualmachines/a-machine-started-by-hand-keeps-its-strategy`, `virtualmachines/a-guest-that-powers-off-is-started-again`.
 
 use serde_json::{Value, json};
 
@@ -8,6 +11,7 @@ use super::is_deleting;
 use super::machine_status::{Trouble, backs_off};
 use super::machines::{start, stop};
 use super::objects::{annotation, list, put};
+use crate::sandbox::at::At;
 use crate::sandbox::catalog::VM;
 use crate::sandbox::store::{Key, text};
 use crate::sandbox::world::World;
@@ -58,7 +62,7 @@ fn rerun(world: &mut World, vm: &Value, vmi: &Value) -> Result<(), Trouble> {
 /// A machine that was asked to start paused while it was halted runs from then on.
 fn power_on(world: &mut World, vm: &Value) -> Result<(), Trouble> {
     let on = |vm: &mut Value| {
-        if vm.pointer("/spec/runStrategy").is_some_and(Value::is_string) {
+        if vm.at("/spec/runStrategy").is_some_and(Value::is_string) {
             put(vm, "/spec/runStrategy", "Always");
         } else {
             put(vm, "/spec/running", true);

@@ -1,6 +1,9 @@
 //! The scheduler: which node a pod goes to, and why it goes nowhere.
 //! Source: kubernetes 1.36 `pkg/scheduler/framework/plugins/{nodeaffinity,tainttoleration,nodeunschedulable,noderesources,volumebinding}`,
 //! `pkg/scheduler/framework/types.go` (FitError).
+//!
+//! Cases: `wait_for_first_consumer/a-node-is-chosen-where-the-pod-may-go`, `wait_for_first_consumer/a-pod-that-fits-nowhere-binds-nothing`,
+//! `virtualmachines/no-node-meets-the-fence`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,6 +16,7 @@ use super::claims::class;
 use super::matching::smallest_free;
 use super::pods::set_condition;
 use super::{Controller, Subject, is_deleting, itself, labels};
+use crate::sandbox::at::At;
 use crate::sandbox::catalog::{CLAIM, NODE, POD, STORAGE_CLASS, VOLUME};
 use crate::sandbox::index::{PODS_ON, PODS_WITH, place};
 use crate::sandbox::quantity::{Quantity, amounts};
@@ -51,7 +55,7 @@ fn all_waiting(world: &World, _: &Change) -> Vec<Key> {
 
 fn schedule(world: &mut World, key: &Key) -> Option<Duration> {
     let pod = world.store.get(key)?.clone();
-    let gated = pod.pointer("/spec/schedulingGates").and_then(Value::as_array).is_some_and(|gates| !gates.is_empty());
+    let gated = pod.at("/spec/schedulingGates").and_then(Value::as_array).is_some_and(|gates| !gates.is_empty());
     if !text(&pod, "/spec/nodeName").is_empty() || is_deleting(&pod) || text(&pod, "/status/phase") != "Pending" {
         return None;
     }
@@ -107,8 +111,8 @@ fn volumes(world: &World, key: &Key, pod: &Value) -> Result<Volumes, String> {
         let preemption = format!("preemption: 0/{nodes} nodes are available: {nodes} Preemption is not helpful for scheduling.");
         format!("0/{nodes} nodes are available: {why}. {preemption}")
     };
-    let all = pod.pointer("/spec/volumes").and_then(Value::as_array).into_iter().flatten();
-    for name in all.filter_map(|volume| volume.pointer("/persistentVolumeClaim/claimName")?.as_str()) {
+    let all = pod.at("/spec/volumes").and_then(Value::as_array).into_iter().flatten();
+    for name in all.filter_map(|volume| volume.at("/persistentVolumeClaim/claimName")?.as_str()) {
         let Some(claim) = world.get(&CLAIM, &key.namespace, name) else {
             return Err(nowhere(&format!("persistentvolumeclaim \"{name}\" not found")));
         };
@@ -171,21 +175,21 @@ fn node_for(world: &World, pod: &Value, volumes: &Volumes) -> Result<String, Str
 }
 
 fn fits(world: &World, pod: &Value, volumes: &Volumes, name: &str, node: &Value) -> Result<(), String> {
-    if node.pointer("/spec/unschedulable") == Some(&Value::Bool(true)) {
+    if node.at("/spec/unschedulable") == Some(&Value::Bool(true)) {
         return Err("node(s) were unschedulable".to_owned());
     }
     if !tolerates(pod, node) {
         return Err("node(s) had untolerated taint(s)".to_owned());
     }
     let given = &node["metadata"]["labels"];
-    let exact = pod.pointer("/spec/nodeSelector").and_then(Value::as_object);
+    let exact = pod.at("/spec/nodeSelector").and_then(Value::as_object);
     let selected = exact.is_none_or(|wanted| wanted.iter().all(|(label, value)| given.get(label) == Some(value)));
-    let required = pod.pointer("/spec/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution");
+    let required = pod.at("/spec/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution");
     if !selected || !required.is_none_or(|required| any_term(required, name, given)) {
         return Err("node(s) didn't match Pod's node affinity/selector".to_owned());
     }
     has_room(world, pod, name, node)?;
-    let reachable = |volume: &Arc<Value>| volume.pointer("/spec/nodeAffinity/required").is_none_or(|required| any_term(required, name, given));
+    let reachable = |volume: &Arc<Value>| volume.at("/spec/nodeAffinity/required").is_none_or(|required| any_term(required, name, given));
     if !volumes.bound.iter().all(reachable) {
         return Err("node(s) didn't match PersistentVolume's node affinity".to_owned());
     }
@@ -208,8 +212,8 @@ fn any_term(required: &Value, name: &str, given: &Value) -> bool {
 }
 
 fn tolerates(pod: &Value, node: &Value) -> bool {
-    let taints = node.pointer("/spec/taints").and_then(Value::as_array).into_iter().flatten();
-    let tolerations: Vec<&Value> = pod.pointer("/spec/tolerations").and_then(Value::as_array).into_iter().flatten().collect();
+    let taints = node.at("/spec/taints").and_then(Value::as_array).into_iter().flatten();
+    let tolerations: Vec<&Value> = pod.at("/spec/tolerations").and_then(Value::as_array).into_iter().flatten().collect();
     let tolerated = |taint: &Value| {
         tolerations.iter().any(|one| {
             let effect = text(one, "/effect").is_empty() || one["effect"] == taint["effect"];
@@ -223,7 +227,7 @@ fn tolerates(pod: &Value, node: &Value) -> bool {
 /// What a pod's containers ask for, together.
 pub fn requests(pod: &Value) -> BTreeMap<&str, Quantity> {
     let mut sum: BTreeMap<&str, Quantity> = BTreeMap::new();
-    for container in pod.pointer("/spec/containers").and_then(Value::as_array).into_iter().flatten() {
+    for container in pod.at("/spec/containers").and_then(Value::as_array).into_iter().flatten() {
         for (name, amount) in amounts(container, "/resources/requests") {
             let before = sum.get(name).copied().unwrap_or_default();
             sum.insert(name, before.plus(amount));
@@ -233,7 +237,7 @@ pub fn requests(pod: &Value) -> BTreeMap<&str, Quantity> {
 }
 
 fn has_room(world: &World, pod: &Value, name: &str, node: &Value) -> Result<(), String> {
-    let Some(allocatable) = node.pointer("/status/allocatable") else { return Ok(()) };
+    let Some(allocatable) = node.at("/status/allocatable") else { return Ok(()) };
     let others: Vec<&Arc<Value>> = world.store.find(&PODS_ON, name).map(|(_, pod)| pod).collect();
     let amount = |name: &str| allocatable.get(name).and_then(Quantity::of).unwrap_or_default();
     if amount("pods") < Quantity::count(i64::try_from(others.len() + 1).unwrap_or(i64::MAX)) {

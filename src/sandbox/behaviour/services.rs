@@ -1,5 +1,7 @@
 //! Services: each gets an address that no other has.
 //! Source: kubernetes 1.36 `pkg/registry/core/service/storage/alloc.go`, `pkg/apis/core/v1/defaults.go`.
+//!
+//! Cases: `objects/a-service-gets-an-address`, `objects/an-address-is-given-once`, `objects/a-service-without-an-address-stays-so`.
 
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};

@@ -1,5 +1,7 @@
 //! Snapshots of volumes and their contents, made by the driver or brought along by hand.
 //! Source: external-snapshotter 8.7 `pkg/common-controller/snapshot_controller.go`.
+//!
+//! Cases: `csi/a-snapshot-of-what-is-not-there-says-so`, `csi/a-snapshot-goes-with-its-content`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +12,7 @@ use super::binding::annotation;
 use super::origins::AS_SOURCE;
 use super::volumes::{hold, is_held, let_go};
 use super::{Controller, Subject, is_deleting, itself};
+use crate::sandbox::at::At;
 use crate::sandbox::catalog::{CLAIM, SNAPSHOT, SNAPSHOT_CLASS, SNAPSHOT_CONTENT, VOLUME};
 use crate::sandbox::quantity::Quantity;
 use crate::sandbox::store::{Change, Key, text};
@@ -78,7 +81,7 @@ fn brought(world: &mut World, key: &Key, snapshot: &Arc<Value>, name: &str) -> O
     let Some(content) = world.store.get(&content_key).cloned() else {
         return fail(world, key, "SnapshotContentMissing", "VolumeSnapshotContent is missing");
     };
-    if content.pointer("/spec/source/snapshotHandle").is_none() {
+    if content.at("/spec/source/snapshotHandle").is_none() {
         let why = "VolumeSnapshotContent is dynamically provisioned while expecting a pre-provisioned one";
         return fail(world, key, "SnapshotContentMismatch", why);
     }
@@ -106,7 +109,7 @@ fn taken(world: &mut World, key: &Key, snapshot: &Arc<Value>) -> Option<Duration
         };
         let claim = Key::new(&CLAIM, &key.namespace, text(snapshot, "/spec/source/persistentVolumeClaimName"));
         drop(world.change(&claim, |claim| hold(claim, CLAIM_AS_SOURCE)));
-        if snapshot.pointer("/spec/volumeSnapshotClassName").is_none() {
+        if snapshot.at("/spec/volumeSnapshotClassName").is_none() {
             let class = made["spec"]["volumeSnapshotClassName"].clone();
             drop(world.change(key, |snapshot| snapshot["spec"]["volumeSnapshotClassName"] = class));
         }
@@ -199,10 +202,10 @@ fn report(world: &mut World, key: &Key, content_key: &Key) {
         }
     }));
     let name = format!("{}/{}", key.namespace, key.name);
-    if created.is_some() && snapshot.pointer("/status/creationTime").is_none() {
+    if created.is_some() && snapshot.at("/status/creationTime").is_none() {
         world.tell(&snapshot, COMPONENT, "Normal", "SnapshotCreated", &format!("Snapshot {name} was successfully created by the CSI driver."));
     }
-    if ready && snapshot.pointer("/status/readyToUse") != Some(&Value::Bool(true)) {
+    if ready && snapshot.at("/status/readyToUse") != Some(&Value::Bool(true)) {
         world.tell(&snapshot, COMPONENT, "Normal", "SnapshotReady", &format!("Snapshot {name} is ready to use."));
     }
 }
@@ -215,9 +218,8 @@ fn release_claim(world: &mut World, snapshot: &Value) {
     if !world.store.get(&key).is_some_and(|claim| is_held(claim, CLAIM_AS_SOURCE)) {
         return;
     }
-    let unready = |other: &Value| {
-        text(other, "/spec/source/persistentVolumeClaimName") == name && other.pointer("/status/readyToUse") != Some(&Value::Bool(true))
-    };
+    let unready =
+        |other: &Value| text(other, "/spec/source/persistentVolumeClaimName") == name && other.at("/status/readyToUse") != Some(&Value::Bool(true));
     let busy = world.store.list(&SNAPSHOT, Some(namespace)).any(|(_, other)| unready(other) && !is_deleting(other));
     if !busy {
         drop(world.change(&key, |claim| let_go(claim, CLAIM_AS_SOURCE)));

@@ -1,5 +1,7 @@
 //! The driver's part of snapshots: takes them, looks for those that were brought along, destroys them.
 //! Source: external-snapshotter 8.7 `pkg/sidecar-controller/snapshot_controller.go`; the driver's own rules as the laboratory's.
+//!
+//! Cases: `csi/a-snapshot-keeps-the-bytes-of-its-time`.
 
 use std::time::Duration;
 
@@ -9,6 +11,7 @@ use super::drivers::{self, refusal, setting, takes};
 use super::snapshots::BEING_DELETED;
 use super::volumes::let_go;
 use super::{Controller, Subject, is_deleting, itself};
+use crate::sandbox::at::At;
 use crate::sandbox::catalog::{SNAPSHOT, SNAPSHOT_CLASS, SNAPSHOT_CONTENT};
 use crate::sandbox::index::{VOLUMES_FOR, place};
 use crate::sandbox::quantity::Quantity;
@@ -27,7 +30,7 @@ fn look(world: &mut World, key: &Key) -> Option<Duration> {
         remove(world, key, &content);
         return None;
     }
-    if content.pointer("/status/readyToUse") == Some(&Value::Bool(true)) {
+    if content.at("/status/readyToUse") == Some(&Value::Bool(true)) {
         return None;
     }
     let brought = text(&content, "/spec/source/snapshotHandle");

@@ -1,5 +1,7 @@
 //! StorageProfiles: one for each class, with what is known of its driver, or what somebody says about it.
 //! Sources: containerized-data-importer 1.65 `pkg/controller/storageprofile-controller.go`, `pkg/storagecapabilities/storagecapabilities.go`.
+//!
+//! Cases: `datavolumes/a-storage-profile-stands-beside-each-class`.
 
 use std::time::Duration;
 

@@ -1,10 +1,14 @@
 //! A machine's DataVolume templates: DataVolumes that are not there are made, those that nobody controls are adopted.
 //! Sources: kubevirt 1.8 `pkg/virt-controller/watch/vm/vm.go` handleDataVolumes, `pkg/storage/types/dv.go`, `pkg/controller/controller_ref_manager.go`.
+//!
+//! Cases: `virtualmachines/a-template-makes-a-disk-though-the-machine-is-off`,
+//! `virtualmachines/a-machine-takes-the-disk-of-its-template-that-is-there`.
 
 use serde_json::{Value, json};
 
 use super::objects::{adopt, annotate, controlled_by, controller, list, mark, put, remove};
 use super::{clone_rights, is_deleting};
+use crate::sandbox::at::At;
 use crate::sandbox::catalog::{CLAIM, DATA_SOURCE, DATA_VOLUME, VM};
 use crate::sandbox::status::Status;
 use crate::sandbox::store::{Key, text};
@@ -105,13 +109,13 @@ fn manifest(world: &World, vm: &Value, template: &Value) -> Result<Value, String
         remove(&mut made, "/spec", "sourceRef");
         put(&mut made, "/spec/source", source);
         for kind in ["pvc", "snapshot"] {
-            if made.pointer(&format!("/spec/source/{kind}")).is_some() {
+            if made.at(&format!("/spec/source/{kind}")).is_some() {
                 super::objects::default(&mut made, &format!("/spec/source/{kind}/namespace"), namespace.as_str());
             }
         }
     }
     for kind in ["pvc", "snapshot"] {
-        if made.pointer(&format!("/spec/source/{kind}")).is_some_and(Value::is_object) {
+        if made.at(&format!("/spec/source/{kind}")).is_some_and(Value::is_object) {
             super::objects::default(&mut made, &format!("/spec/source/{kind}/namespace"), own.as_str());
         }
     }
@@ -122,22 +126,22 @@ fn manifest(world: &World, vm: &Value, template: &Value) -> Result<Value, String
 fn resolved(world: &World, namespace: &str, name: &str) -> Result<Value, String> {
     let missing = || Status::not_found(&DATA_SOURCE, name).message().to_owned();
     let found = world.get(&DATA_SOURCE, namespace, name).ok_or_else(missing)?;
-    let through = found.pointer("/spec/source/dataSource").is_some();
-    let source = found.pointer(if through { "/status/source" } else { "/spec/source" }).cloned().unwrap_or_else(|| json!({}));
+    let through = found.at("/spec/source/dataSource").is_some();
+    let source = found.at(if through { "/status/source" } else { "/spec/source" }).cloned().unwrap_or_else(|| json!({}));
     let kind = ["pvc", "snapshot"].into_iter().find(|kind| source.get(*kind).is_some());
     Ok(kind.map_or_else(|| json!({}), |kind| json!({kind: source[kind]})))
 }
 
 /// A template is cloned in the name of the machine's service account.
 fn may_clone(world: &mut World, vm: &Value, made: &Value) -> Result<(), String> {
-    if let Some(name) = made.pointer("/spec/source/pvc/name").and_then(Value::as_str)
+    if let Some(name) = made.at("/spec/source/pvc/name").and_then(Value::as_str)
         && world.get(&CLAIM, text(made, "/spec/source/pvc/namespace"), name).is_none()
     {
         let words =
             format!("Source PVC {name} not available: Target PVC {} will remain unpopulated until source is created", text(made, "/metadata/name"));
         world.tell(vm, "virtualmachine-controller", "Warning", "SourcePVCNotAvailabe", &words);
     }
-    let account = |volume: &Value| volume.pointer("/serviceAccount/serviceAccountName").and_then(Value::as_str).map(str::to_owned);
+    let account = |volume: &Value| volume.at("/serviceAccount/serviceAccountName").and_then(Value::as_str).map(str::to_owned);
     let account = list(vm, "/spec/template/spec/volumes").iter().find_map(account).unwrap_or_else(|| "default".to_owned());
     let user = clone_rights::service_account(text(vm, "/metadata/namespace"), &account);
     let denied = clone_rights::refusal(world, &user, made);

@@ -1,5 +1,7 @@
 //! Snapshots of machines: a content that keeps the machine as it was, and a VolumeSnapshot of each of its disks.
 //! Source: kubevirt 1.8 `pkg/storage/snapshot/{snapshot,source,util}.go`.
+//!
+//! Cases: `snapshots/a-machine-that-is-off-can-be-snapshotted`, `snapshots/a-snapshot-of-no-machine-waits`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +11,7 @@ use serde_json::{Value, json};
 use super::machine_rules::claim_of;
 use super::objects::{add_finalizer, annotation, controlled_by, controller, drop_finalizer, list, put, remove, state};
 use super::{Controller, Subject, is_deleting};
+use crate::sandbox::at::At;
 use crate::sandbox::catalog::{CLAIM, SNAPSHOT, SNAPSHOT_CLASS, STORAGE_CLASS, VM, VM_SNAPSHOT, VM_SNAPSHOT_CONTENT};
 use crate::sandbox::store::{Change, Key, What, text};
 use crate::sandbox::world::World;
@@ -115,7 +118,7 @@ fn take(world: &mut World, key: &Key, snapshot: &Value, vm: &Value) -> Option<Du
     for backup in &backups {
         let name = text(backup, "/volumeSnapshotName");
         if let Some(found) = world.get(&SNAPSHOT, &key.namespace, name) {
-            ready &= found.pointer("/status/readyToUse") == Some(&true.into());
+            ready &= found.at("/status/readyToUse") == Some(&true.into());
         } else {
             ready = false;
             drop(world.create(disk_snapshot(world, &content, backup)));

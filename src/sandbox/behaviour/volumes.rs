@@ -1,6 +1,8 @@
 //! Volumes: what may be made and changed, and that none goes while it is bound.
 //! Source: kubernetes 1.36 `pkg/registry/core/persistentvolume/strategy.go`, `pkg/apis/core/validation/validation.go`,
 //! `pkg/controller/volume/pvprotection`.
+//!
+//! Cases: `claims/a-volume-does-not-change-its-source`, `claims/a-bound-volume-outlives-its-deletion`.
 
 use std::time::Duration;
 
@@ -8,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::claims::no_amount;
 use super::{Controller, Rule, Subject, Verb, differences, is_deleting, itself};
+use crate::sandbox::at::At;
 use crate::sandbox::catalog::VOLUME;
 use crate::sandbox::quantity::{Quantity, tidy};
 use crate::sandbox::status::{Cause, Status};
@@ -53,7 +56,7 @@ pub fn let_go(object: &mut Value, finalizer: &str) {
 
 /// Whether a finalizer is there.
 pub fn is_held(object: &Value, finalizer: &str) -> bool {
-    object.pointer("/metadata/finalizers").and_then(Value::as_array).is_some_and(|all| all.iter().any(|one| one == finalizer))
+    object.at("/metadata/finalizers").and_then(Value::as_array).is_some_and(|all| all.iter().any(|one| one == finalizer))
 }
 
 /// A value that is none of those there are.
@@ -105,7 +108,7 @@ fn wrong_in(spec: &Value) -> Vec<Cause> {
         causes.push(Cause::required("spec.accessModes", ""));
     }
     causes.extend(access_modes(spec));
-    match spec.pointer("/capacity/storage") {
+    match spec.at("/capacity/storage") {
         None => causes.push(Cause::required("spec.capacity", "")),
         Some(size) if Quantity::of(size).is_none_or(|size| size <= Quantity::default()) => {
             causes.push(Cause::invalid("spec.capacity[storage]", size, "must be greater than zero"));

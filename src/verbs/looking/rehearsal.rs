@@ -153,3 +153,29 @@ fn not_restored(namespace: &str, machine: &str) -> Finding {
     let object = ObjectRef::namespaced(End::Source, kind::VM, namespace, machine);
     Finding::blocking("G002", object, "in the rehearsal, going back did not leave it exactly as it was")
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::sandbox::fault::{Fault, What};
+    use crate::sandbox::scenarios::Scenario;
+    use crate::sandbox::status::Status;
+
+    #[test]
+    fn a_way_back_that_is_stuck_blocks_the_plan() {
+        let world = scenario::play(1, Timestamp::UNIX_EPOCH + 50 * DAY, Scenario::usual().read().unwrap()).unwrap();
+        let rehearsal = in_virtual_time(world, 1, async |inside: Inside| {
+            let document = inside.types("kubectl vmmove", "plan web-1 -n shop --to prod -o json", String::new()).await.stdout;
+            let plan: Plan = serde_json::from_str(&document).unwrap();
+            let what = What::Refuse(Status::new(403, "Forbidden", "machines stay"));
+            let all = Fault { times: usize::MAX, ..Fault::of_writes(0, what) };
+            inside.sandbox.misfortune().add(Fault { verb: "delete".into(), plural: VM.plural.into(), ..all });
+            forth_and_back(&inside, "kubectl vmmove", document, &plan).await
+        });
+        let rehearsal = rehearsal.unwrap();
+        let found: Vec<(&str, &str)> = rehearsal.findings.iter().map(|finding| (finding.code.as_str(), finding.object.name.as_str())).collect();
+        assert_eq!((rehearsal.forth.is_done, found), (true, vec![("G002", "shop"), ("G002", "web-1")]), "{rehearsal:?}");
+        assert!(rehearsal.findings[0].message.starts_with("in the rehearsal, going back got stuck: "), "{rehearsal:?}");
+    }
+}

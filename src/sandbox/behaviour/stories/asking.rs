@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
+use crate::sandbox::at::At;
 
 #[test]
 fn a_claim_is_completed_and_gets_a_volume_of_the_default_class() {
@@ -46,7 +47,7 @@ fn a_source_in_another_namespace_is_dropped_without_a_word() {
     let mut world = world();
     let more = json!({"dataSourceRef": {"kind": "PersistentVolumeClaim", "name": "db", "namespace": "store"}});
     let (claim, _) = world.bound("shop", "db", &more);
-    assert!(claim.pointer("/spec/dataSourceRef").is_none() && claim.pointer("/spec/dataSource").is_none());
+    assert!(claim.at("/spec/dataSourceRef").is_none() && claim.at("/spec/dataSource").is_none());
     world.bound("shop", "copy", &clone_of("db"));
     assert_eq!(world.claim("shop", "copy")["spec"]["dataSourceRef"], json!({"kind": "PersistentVolumeClaim", "name": "db"}));
 }
