@@ -4,7 +4,7 @@
 //!
 //! What the sentences are is in `golden/bad-input-NAME.snap`.
 
-use serde_json::json;
+use vmmove::sandbox::catalog::{NAMESPACE, VM};
 
 use crate::desk::{Desk, Stdout};
 use crate::server::Api;
@@ -43,11 +43,9 @@ const ROWS: &[Row] = &[
     row("server-unreachable", 1, MOVE, || given(|desk| desk.write_kubeconfig(NOBODY))),
     row("token-expired", 1, MOVE, || given(|desk| desk.api.expire_token())),
     row("certificate-untrusted", 1, MOVE, || Desk::at(Api::start_tls())),
-    row("kubevirt-not-installed", 4, MOVE, || given(|desk| desk.api.uninstall("kubevirt.io"))),
-    row("list-forbidden", 4, MOVE, || {
-        given(|desk| desk.api.refuse("GET /namespaces/shop/virtualmachines", 403, "Forbidden", "virtualmachines.kubevirt.io is forbidden"))
-    }),
-    row("verb-forbidden", 4, MOVE, || given(|desk| desk.api.deny("create virtualmachines"))),
+    row("kubevirt-not-installed", 4, MOVE, || Desk::at(Api::of("bare"))),
+    row("list-forbidden", 4, MOVE, || given(|desk| desk.api.forbid_list(&VM, "shop", "virtualmachines.kubevirt.io is forbidden"))),
+    row("verb-forbidden", 4, "run web-1 -n shop --to prod --yes", || Desk::at(Api::of("no-rights"))),
     row("machine-unknown", 4, "run bd-1 -n shop --to prod --yes", Desk::new),
     row("file-missing", 1, CARRY_OUT, Desk::new),
     row("plan-malformed", 1, CARRY_OUT, || given(|desk| desk.plan_with("spec:", "spec: ["))),
@@ -56,13 +54,13 @@ const ROWS: &[Row] = &[
     row("plan-of-another-cluster", 4, CARRY_OUT, || {
         given(|desk| {
             desk.plan();
-            desk.api.change("/api/v1/namespaces/kube-system", "/metadata/uid", json!("another-cluster"));
+            desk.api.make_anew(&NAMESPACE, "", "kube-system");
         })
     }),
     row("plan-of-another-machine", 4, CARRY_OUT, || {
         given(|desk| {
             desk.plan();
-            desk.api.change("/apis/kubevirt.io/v1/namespaces/shop/virtualmachines/db-1", "/metadata/uid", json!("made-again"));
+            desk.api.make_anew(&VM, "shop", "old-7");
         })
     }),
     row("flags-beside-a-plan", 1, "run -f plan.yaml --volumes move --yes", || given(Desk::plan)),

@@ -32,7 +32,7 @@ fn a_certificate_is_not_looked_at_by_who_asks_for_that() {
     for line in both("--insecure-skip-tls-verify") {
         let desk = Desk::at(Api::start_tls());
         let seen = desk.types(&line);
-        assert!(seen.code == 0 && seen.text.contains("Server Version: v1.36.2"), "{}", seen.text);
+        assert!(seen.code == 0 && seen.text.contains("Server Version: v1.36."), "{}", seen.text);
     }
 }
 

@@ -72,9 +72,9 @@ impl Desk {
         fs::read_to_string(self.path(file)).unwrap()
     }
 
-    /// Makes the file `plan.yaml`: a plan for the running machine.
+    /// Makes the file `plan.yaml`: a plan for the machine that is switched off.
     pub fn plan(&self) {
-        let seen = self.types("plan db-1 -n shop --to prod --save plan.yaml");
+        let seen = self.types("plan old-7 -n shop --to prod --save plan.yaml");
         assert_eq!(seen.code, 0, "{}", seen.text);
     }
 

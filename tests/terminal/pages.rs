@@ -8,6 +8,13 @@ fn the_first_page_lists_the_commands_and_the_global_flags() {
 }
 
 #[test]
+fn each_command_has_a_page_of_its_own() {
+    for line in ["assess", "plan", "run", "rollback", "sandbox", "sandbox start", "sandbox scenarios", "completion"] {
+        terminal().run(&format!("{line} --help")).golden(&format!("help-{}", line.replace(' ', "-")));
+    }
+}
+
+#[test]
 fn oc_users_read_about_oc() {
     terminal().called("oc vmmove").run("version --help").golden("help-version-oc");
 }

@@ -1,6 +1,7 @@
 //! Stories on the sandbox: a scenario, and what somebody types there one after the other. What is printed is in `golden/story-NAME.snap`.
 //!
-//! Time is virtual and chance is seeded, so each story is told in the same words each time. `MOVE` stands for the name of the move that was begun.
+//! Time is virtual and chance is seeded, so each story is told in the same words each time. `MOVE` stands for the name of the move that was begun;
+//! `a | b` gives to b what a prints.
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -101,6 +102,28 @@ const STORIES: &[Story] = &[
             "pause MOVE -n shop",
         ],
     ),
+    story(
+        "from-a-plan",
+        "plain",
+        &[
+            "plan db-1 -n shop --to prod -o yaml | validate -f -",
+            "plan db-1 -n shop --to prod -o json | stop -f - --dry-run=client",
+            "plan db-1 -n shop --to prod -o yaml | stop -f - --yes",
+            "recreate MOVE -n shop",
+            "clone MOVE -n shop",
+            "start MOVE -n shop",
+            "copy MOVE -n shop",
+            "recreate MOVE -n shop",
+            "status MOVE -n shop -o wide",
+            "start MOVE -n shop",
+            "verify MOVE -n shop",
+            "cleanup MOVE -n shop --yes",
+            "status MOVE -n shop -o json",
+        ],
+    ),
+    story("no-kubevirt", "bare", &["version", "assess -n shop", "plan --all -n shop --to prod"]),
+    story("no-rights", "no-rights", &["assess -n shop", "plan --all -n shop --to prod"]),
+    story("version", "plain", &["version", "version -o yaml", "version -o json"]),
     story("events", "plain", &["run web-1 -n shop --to prod --yes -o json"]),
     story("dv-template", "dv-template", &["assess -n shop", "run --all -n shop --to prod --yes", "cleanup MOVE -n shop --yes"]),
     story("vtpm", "vtpm", &["plan --all -n shop --to prod"]),
@@ -117,8 +140,16 @@ const STORIES: &[Story] = &[
 
 /// Plays on a scenario in virtual time.
 fn on<T>(scenario: &str, play: impl AsyncFnOnce(Inside) -> T) -> T {
-    let world = scenario::play(1, NOW, Scenario::named(scenario).unwrap().read().unwrap()).unwrap();
-    in_virtual_time(world, 1, play).unwrap()
+    let reading = Scenario::named(scenario).unwrap().read().unwrap();
+    let user = reading.header.user();
+    let world = scenario::play(1, NOW, reading).unwrap();
+    let as_its_user = async |mut inside: Inside| {
+        if let Some(user) = user {
+            inside.sandbox = inside.sandbox.spoken_to_by(user);
+        }
+        play(inside).await
+    };
+    in_virtual_time(world, 1, as_its_user).unwrap()
 }
 
 /// Tells a story, each command with what it printed and how it ended.
@@ -136,10 +167,13 @@ fn told(story: &Story) -> String {
 
 async fn typed(inside: &Inside, line: &str) -> String {
     let line = line.replace("MOVE", &inside.moves("shop").pop().unwrap_or_default());
-    let Said { code, stdout, stderr } = inside.types(PREFIX, &line, String::new()).await;
+    let (first, last) = line.rsplit_once(" | ").unwrap_or(("", &line));
+    let stdin = if first.is_empty() { String::new() } else { inside.types(PREFIX, first, String::new()).await.stdout };
+    let Said { code, stdout, stderr } = inside.types(PREFIX, last, stdin).await;
     let printed = |name: &str, text: String| if text.is_empty() { String::new() } else { format!("-- {name}\n{text}") };
     // Escape sequences are made visible.
     let (stdout, stderr) = (stdout.replace('\u{1b}', "\\e"), stderr.replace('\u{1b}', "\\e"));
+    let line = line.replace(" | ", &format!(" | {PREFIX} "));
     format!("$ {PREFIX} {line}\n{stdout}{}-- exit code {}\n", printed("stderr", stderr), code.0)
 }
 
