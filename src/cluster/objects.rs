@@ -43,8 +43,9 @@ pub enum Propagation {
 impl Cluster {
     /// The object, or `None` when there is none (or the server does not serve its kind).
     pub async fn get(&self, object: &ObjectRef) -> Result<Option<Manifest>, ApiError> {
-        match self.call(&Call::new(Method::GET, path_of(object))).await {
-            Ok(value) => Ok(Some(value.into())),
+        let call = Call::new(Method::GET, path_of(object));
+        match self.call_aloud(&call).await {
+            Ok(answer) => answer.read(&call).map(Some),
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error),
         }
@@ -124,9 +125,9 @@ impl Cluster {
         if let Some(warning) = answer.warnings.iter().find(lost).filter(|_| dry == Dry::Server) {
             return Err(ApiError::new(Reason::Invalid, 400, warning.clone()));
         }
-        let object = answer.read::<Value>(&call)?;
+        let object = answer.read(&call)?;
         self.remember(answer.warnings);
-        Ok(object.into())
+        Ok(object)
     }
 }
 

@@ -256,13 +256,15 @@ impl<'a, H: Hands, L: Ledger> Engine<'a, H, L> {
     fn standing(&self, group: &str) -> Standing {
         let states = self.states.borrow();
         let open: Vec<&Node> = self.nodes_of(group).filter(|node| self.settings.only.contains(&node.phase) && !states.is_done(&node.id)).collect();
+        if open.is_empty() {
+            return Standing::Finished;
+        }
         let reach = next::within_reach(self.graph, &states, &self.settings.only, &self.ended.borrow());
         if open.iter().any(|node| reach.contains(&node.id)) {
             return Standing::WaitsForOthers;
         }
         let missing = open.iter().flat_map(|node| node.needs.iter().chain(&node.after)).find(|id| !states.is_done(id));
         match missing.and_then(|id| self.graph.node(id)) {
-            _ if open.is_empty() => Standing::Finished,
             Some(node) => Standing::Unfinished(format!("{} was not {}, which has to come first", node.title.object, node.title.done)),
             None => Standing::Unfinished("not all of it could be done".to_owned()),
         }

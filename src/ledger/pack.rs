@@ -14,9 +14,9 @@ use crate::model::manifest::Manifest;
 /// No part of a ledger unpacks to more than this, in bytes: whoever can edit ConfigMaps cannot make a reader eat its memory.
 const LARGEST: u64 = 256 << 20;
 
-/// Packs bytes. Packed pieces may stand one after another.
+/// Packs bytes, quickly rather than tightly: each entry that is written packs what its chunk holds. Packed pieces may stand one after another.
 pub(super) fn pack(bytes: &[u8]) -> io::Result<Vec<u8>> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(bytes)?;
     encoder.finish()
 }

@@ -238,7 +238,7 @@ impl Serialize for Manifest {
 
 impl<'de> Deserialize<'de> for Manifest {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        Value::deserialize(from).map(Self::from)
+        Packed::deserialize(from).map(|packed| Self(Form::Packed(packed)))
     }
 }
 

@@ -37,19 +37,16 @@ impl Packed {
 
     /// The same object with these texts as fields of its own, whatever they were.
     pub(super) fn with(&self, texts: &[(&str, &str)]) -> Self {
-        let mut fields: Vec<(&str, Vec<u8>)> = self
-            .root()
-            .fields()
-            .filter(|(name, _)| texts.iter().all(|(own, _)| own != name))
-            .map(|(name, value)| (name, value.bytes().to_vec()))
-            .collect();
-        fields.extend(texts.iter().map(|(name, text)| (*name, packed_text(text))));
+        let own: Vec<(&str, Vec<u8>)> = texts.iter().map(|(name, text)| (*name, packed_text(text))).collect();
+        let others = self.root().fields().filter(|(name, _)| texts.iter().all(|(own, _)| own != name));
+        let mut fields: Vec<(&str, &[u8])> = others.map(|(name, value)| (name, value.bytes())).collect();
+        fields.extend(own.iter().map(|(name, value)| (*name, value.as_slice())));
         fields.sort_unstable_by_key(|(name, _)| *name);
         let mut out = Vec::with_capacity(self.0.len() + 64);
         container(&mut out, OBJECT, |out| {
             for (name, value) in fields {
                 sized(out, name);
-                out.extend_from_slice(&value);
+                out.extend_from_slice(value);
             }
         });
         Self(out.into())

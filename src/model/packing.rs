@@ -47,6 +47,30 @@ impl<'de> DeserializeSeed<'de> for Onto<'_> {
     }
 }
 
+/// Reads the name of a field to the end of the bytes.
+struct Name<'o>(&'o mut Vec<u8>);
+
+impl<'de> DeserializeSeed<'de> for Name<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<(), D::Error> {
+        reader.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Name<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("the name of a field")
+    }
+
+    fn visit_str<E: Error>(self, name: &str) -> Result<(), E> {
+        sized(self.0, name);
+        Ok(())
+    }
+}
+
 impl<'de> Visitor<'de> for Onto<'_> {
     type Value = ();
 
@@ -98,20 +122,24 @@ impl<'de> Visitor<'de> for Onto<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         container(self.0, OBJECT, |out| {
             let begin = out.len();
-            // Each field's name and where its bytes are, name and all.
-            let mut fields: Vec<(Box<str>, usize, usize)> = Vec::new();
-            while let Some(name) = map.next_key::<Box<str>>()? {
+            // Where each field is: its name, what it holds, and its end.
+            let mut fields: Vec<(usize, usize, usize)> = Vec::new();
+            loop {
                 let from = out.len();
-                sized(out, &name);
+                if map.next_key_seed(Name(out))?.is_none() {
+                    break;
+                }
+                let held = out.len();
                 map.next_value_seed(Onto(out))?;
-                fields.push((name, from, out.len()));
+                fields.push((from, held, out.len()));
             }
-            if !fields.is_sorted_by(|one, next| one.0 < next.0) {
+            let name = |field: &(usize, usize, usize)| &out[field.0 + LENGTH..field.1];
+            if !fields.is_sorted_by(|one, next| name(one) < name(next)) {
                 // Of a name that is there twice, the last counts, as in every reader of JSON.
                 fields.reverse();
-                fields.sort_by(|one, other| one.0.cmp(&other.0));
-                fields.dedup_by(|one, kept| one.0 == kept.0);
-                let sorted: Vec<u8> = fields.iter().flat_map(|(_, from, to)| &out[*from..*to]).copied().collect();
+                fields.sort_by(|one, other| name(one).cmp(name(other)));
+                fields.dedup_by(|one, kept| name(one) == name(kept));
+                let sorted: Vec<u8> = fields.iter().flat_map(|(from, _, to)| &out[*from..*to]).copied().collect();
                 out.truncate(begin);
                 out.extend(sorted);
             }

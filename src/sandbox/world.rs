@@ -132,6 +132,19 @@ impl World {
         let Some(before) = self.store.get(key).cloned() else { return Ok(()) };
         let mut object = Value::clone(&before);
         change(&mut object);
+        self.put(user, key, &before, object)
+    }
+
+    /// As [`World::change`], with the object as it is to be.
+    ///
+    /// # Errors
+    /// What the API server would have said.
+    pub fn become_so(&mut self, key: &Key, object: Value) -> Result<(), Status> {
+        let Some(before) = self.store.get(key).cloned() else { return Ok(()) };
+        self.put(User::controller(), key, &before, object)
+    }
+
+    fn put(&mut self, user: User, key: &Key, before: &Value, object: Value) -> Result<(), Status> {
         if object == *before {
             return Ok(());
         }
@@ -139,7 +152,7 @@ impl World {
             return write::update(self, Attempt::new(user, key.resource, object)).map(drop);
         }
         // Of each of the two writes the server takes its own part only.
-        if !write::same_but_status(&object, &before) {
+        if !write::same_but_status(&object, before) {
             let mut rest = object.clone();
             write::put_or_remove(&mut rest, "status", before.get("status"));
             write::update(self, Attempt::new(user.clone(), key.resource, rest))?;

@@ -153,7 +153,7 @@ fn update(world: &mut World, key: &Key, trouble: Option<&Trouble>) {
         Some((reason, words)) => state(&mut said, &now, "Synchronized", "False", (reason, words)),
         None => forget(&mut said, "Synchronized"),
     }
-    drop(world.change(key, |vmi| *vmi = said));
+    drop(world.become_so(key, said));
 }
 
 fn pending(world: &World, said: &mut Value, launched: bool, trouble: Option<&Trouble>, now: &Value) {

@@ -1,8 +1,7 @@
 //! The pods around a guest: its launcher, and the pods that hold what was plugged in later.
 //! Source: kubevirt 1.8 `pkg/virt-controller/services/template.go`, `pkg/virt-controller/watch/vmi/{lifecycle,volume-hotplug}.go`.
 //!
-//! Cases: `virtualmachines/a-machine-with-a-secret-runs`, `virtualmachines/no-node-meets-the-fence`,
-//! `volume_updates/what-is-plugged-in-is-held-by-a-pod-of-its-own`.
+//! Cases: `virtualmachines/a-machine-with-a-secret-runs`, `virtualmachines/no-node-meets-the-fence`.
 
 use std::ops::Bound;
 use std::sync::Arc;

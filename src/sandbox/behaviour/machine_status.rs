@@ -63,8 +63,7 @@ pub fn update(world: &mut World, key: &Key, trouble: Option<&Trouble>) {
     let shown = printable(world, &said, vmi.as_deref());
     put(&mut said, "/status/printableStatus", shown);
     volumes(world, &mut said);
-    let status = said["status"].take();
-    drop(world.change(key, |vm| vm["status"] = status));
+    drop(world.become_so(key, said));
 }
 
 /// When a machine is to be looked at although nothing has happened to it.

@@ -115,6 +115,10 @@ fn sync(world: &mut World, key: &Key, vm: &Arc<Value>, vmi: &mut Option<Arc<Valu
 
 /// A machine of before 1.6 gets the identity that its guest always had.
 fn identify(world: &mut World, key: &Key) {
+    let known = |vm: &Arc<Value>| vm.at("/spec/template/spec/domain/firmware/uuid").is_some();
+    if world.store.get(key).is_some_and(known) {
+        return;
+    }
     let legacy = legacy(&key.name);
     drop(world.change(key, |vm| default(vm, "/spec/template/spec/domain/firmware/uuid", legacy)));
 }
@@ -133,7 +137,7 @@ pub fn start(world: &mut World, vm: &Value) -> Result<(), Trouble> {
         return Ok(());
     }
     let key = Key::of(&VM, vm);
-    drop(world.change(&key, |vm| super::objects::forget(vm, "RestartRequired")));
+    drop(world.change(&key, |vm| super::objects::forget(vm, RESTART)));
     let revision = keep_revision(world, vm).map_err(failed)?;
     let mut vmi = json!({"apiVersion": VMI.api_version(), "kind": "VirtualMachineInstance", "spec": vm["spec"]["template"]["spec"]});
     for kept in ["labels", "annotations"] {
@@ -175,7 +179,7 @@ pub fn stop(world: &mut World, vm: &Value, vmi: &Value) -> Result<(), Trouble> {
         world.tell(vm, COMPONENT, "Warning", "FailedDelete", &words);
         return Err(("FailedDelete", format!("Failure attempting to delete VMI: {}", status.message())));
     }
-    drop(world.change(&Key::of(&VM, vm), |vm| super::objects::forget(vm, "RestartRequired")));
+    drop(world.change(&Key::of(&VM, vm), |vm| super::objects::forget(vm, RESTART)));
     let words = format!("Stopped the virtual machine by deleting the virtual machine instance {}", text(vmi, "/metadata/uid"));
     world.tell(vm, COMPONENT, "Normal", "SuccessfulDelete", &words);
     Ok(())
@@ -223,6 +227,7 @@ fn live(world: &World) -> bool {
     world.list(&KUBEVIRT, None).first().is_none_or(|kubevirt| text(kubevirt, "/spec/configuration/vmRolloutStrategy") != "Stage")
 }
 
+const RESTART: &str = "RestartRequired";
 /// What a running guest takes over while it runs.
 const LIVE: &[&str] = &["nodeSelector", "affinity", "tolerations"];
 
@@ -248,19 +253,23 @@ fn follow_template(world: &mut World, key: &Key, vmi: &Value) -> Result<(), Trou
         remove(&mut spec, "/domain/firmware", "uuid");
         spec
     };
-    let differs = template(revision.at("/data/spec/template/spec")) != template(vm.at("/spec/template/spec"));
+    let (before, wished) = (revision.at("/data/spec/template/spec"), vm.at("/spec/template/spec"));
+    let differs = before != wished && template(before) != template(wished);
     let against = match differs {
         true => Some("a non-live-updatable field was changed in the template spec".to_owned()),
         false if live(world) => volume_updates::follow(world, key, vmi)?,
         false => None,
     };
-    let now = world.stamp();
-    let said = world.change(key, |vm| match &against {
-        Some(message) => super::objects::state(vm, &now, "RestartRequired", "True", ("", message)),
-        None => super::objects::forget(vm, "RestartRequired"),
-    });
-    drop(said);
-    if !differs && live(world) {
+    if against.is_some() || super::objects::condition(&vm, RESTART).is_some() {
+        let now = world.stamp();
+        let said = world.change(key, |vm| match &against {
+            Some(message) => super::objects::state(vm, &now, RESTART, "True", ("", message)),
+            None => super::objects::forget(vm, RESTART),
+        });
+        drop(said);
+    }
+    let follows = |field: &&str| vm.at(&format!("/spec/template/spec/{field}")) == vmi.at(&format!("/spec/{field}"));
+    if !differs && live(world) && !LIVE.iter().all(|field| follows(&field)) {
         let taken = |vmi: &mut Value| {
             for field in LIVE {
                 match vm.at(&format!("/spec/template/spec/{field}")) {

@@ -127,14 +127,14 @@ fn cancel(world: &mut World, vm: &Value, vmi: &Value, exchanges: &[Exchange]) ->
     Ok(())
 }
 
-/// A disk that is wanted and is not there.
+/// A DataVolume that is wanted and is not there, or its claim. Of a claim that stands by itself nobody asks.
 fn missing(world: &World, vm: &Value, exchange: &Exchange) -> Option<String> {
     let volume = list(vm, "/spec/template/spec/volumes").iter().find(|volume| text(volume, "/name") == exchange.volume)?;
-    let namespace = text(vm, "/metadata/namespace");
-    if volume.get("dataVolume").is_some() && world.get(&DATA_VOLUME, namespace, exchange.wants).is_none() {
-        return Some(format!("DV {} not found", exchange.wants));
-    }
-    world.get(&CLAIM, namespace, exchange.wants).is_none().then(|| format!("PVC {} not found", exchange.wants))
+    volume.get("dataVolume")?;
+    let (namespace, name) = (text(vm, "/metadata/namespace"), exchange.wants);
+    let Some(found) = world.get(&DATA_VOLUME, namespace, name) else { return Some(format!("the datavolume {name} doesn't exist")) };
+    let empty = text(&found, "/status/phase") != "Succeeded" && world.get(&CLAIM, namespace, name).is_none();
+    empty.then(|| format!("the pvc {name} doesn't exist"))
 }
 
 /// Disks that cannot move.
@@ -252,7 +252,7 @@ mod tests {
     use crate::sandbox::scenarios::Scenario;
 
     /// A cluster with the web server of the usual scenario on one disk, another disk beside it, and a wish to exchange the two.
-    fn exchanged(to: &str) -> World {
+    fn exchanged(to: &Value) -> World {
         let mut world = scenario::play(1, Timestamp::UNIX_EPOCH + Duration::from_secs(50 * 24 * 3600), Scenario::usual().read().unwrap()).unwrap();
         let claim = json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "new", "namespace": "shop"},
             "spec": {"storageClassName": "fast", "accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "20Gi"}}}});
@@ -264,10 +264,14 @@ mod tests {
         world
     }
 
-    fn wish(world: &mut World, claim: &str) {
+    fn claim(name: &str) -> Value {
+        json!({"name": "root", "persistentVolumeClaim": {"claimName": name}})
+    }
+
+    fn wish(world: &mut World, volume: &Value) {
         let change = |vm: &mut Value| {
             vm["spec"]["updateVolumesStrategy"] = "Migration".into();
-            vm["spec"]["template"]["spec"]["volumes"][0] = json!({"name": "root", "persistentVolumeClaim": {"claimName": claim}});
+            vm["spec"]["template"]["spec"]["volumes"][0] = volume.clone();
         };
         world.change(&Key::new(&VM, "shop", "web-1"), change).unwrap();
     }
@@ -283,7 +287,7 @@ mod tests {
 
     #[test]
     fn a_guest_moves_over_to_the_new_disk_with_its_bytes() {
-        let mut world = exchanged("new");
+        let mut world = exchanged(&claim("new"));
         world.let_pass(Duration::from_secs(3));
         let (vm, vmi) = (get(&world, &VM), get(&world, &VMI));
         assert!(is(&vmi, CHANGE, "True") && is(&vm, CHANGE, "True") && condition(&vm, "RestartRequired").is_none(), "{vm:#}");
@@ -296,12 +300,12 @@ mod tests {
 
     #[test]
     fn a_move_that_goes_on_can_be_taken_back_and_not_changed() {
-        let mut world = exchanged("new");
+        let mut world = exchanged(&claim("new"));
         world.let_pass(Duration::from_secs(3));
-        wish(&mut world, "old-7");
+        wish(&mut world, &claim("old-7"));
         world.let_pass(Duration::from_secs(2));
         assert_eq!(text(condition(&get(&world, &VM), "Failure").unwrap(), "/reason"), "VolumesUpdateError");
-        wish(&mut world, "web-1");
+        wish(&mut world, &claim("web-1"));
         world.let_pass(Duration::from_secs(3));
         let (vm, vmi) = (get(&world, &VM), get(&world, &VMI));
         assert_eq!(text(condition(&vmi, CHANGE).unwrap(), "/reason"), CANCELLED);
@@ -313,11 +317,11 @@ mod tests {
 
     #[test]
     fn a_disk_that_is_not_there_is_waited_for_and_a_guest_that_ends_meanwhile_leaves_the_rest_to_people() {
-        let mut world = exchanged("nowhere");
+        let mut world = exchanged(&json!({"name": "root", "dataVolume": {"name": "nowhere"}}));
         world.let_pass(Duration::from_secs(3));
-        let told = "One of the destination volumes doesn't exist: PVC nowhere not found";
+        let told = "One of the destination volumes doesn't exist: the datavolume nowhere doesn't exist";
         assert_eq!(text(condition(&get(&world, &VMI), CHANGE).unwrap(), "/message"), told);
-        wish(&mut world, "new");
+        wish(&mut world, &claim("new"));
         world.let_pass(Duration::from_secs(3));
         world.delete(&Key::new(&VMI, "shop", "web-1")).unwrap();
         world.let_pass(Duration::from_secs(4));

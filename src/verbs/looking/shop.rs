@@ -156,9 +156,9 @@ impl Shop {
                 let right = format!("{} {}", of("verb"), of("resource"));
                 Reply::ok(json!({"status": {"allowed": !self.denied.contains(&right.as_str())}}))
             }
-            ("POST", path) if path.ends_with("/selfsubjectrulesreviews") => {
-                Reply::ok(json!({"status": {"incomplete": !self.denied.is_empty(), "resourceRules": [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}]}}))
-            }
+            ("POST", path) if path.ends_with("/selfsubjectrulesreviews") => Reply::ok(
+                json!({"status": {"incomplete": !self.denied.is_empty(), "resourceRules": [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}]}}),
+            ),
             ("POST", _) if seen.query.contains("dryRun=All") => Reply::ok(seen.body.clone()),
             ("GET", _) if ["watch=true", "labelSelector"].iter().any(|word| seen.query.contains(word)) => self.store.reply(seen),
             ("GET", path) => match (self.find(path), self.store.reply(seen)) {
