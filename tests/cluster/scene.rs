@@ -1,7 +1,6 @@
 //! Where others meddle: a machine of two disks and a Secret, and what must be true of it whatever they do.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use futures::{StreamExt, stream};
@@ -79,7 +78,7 @@ impl Scene {
             let guest = lab.find("VirtualMachineInstance", namespace, "db-1").await?;
             Ok(guest.is_some_and(|guest| guest["status"]["phase"] == "Running"))
         };
-        let both = lab.wait_within(Duration::from_secs(3600), "both run", async || Ok(runs(&self.source).await? && runs(&self.target).await?));
+        let both = lab.wait_for_the_worst("both run", async || Ok(runs(&self.source).await? && runs(&self.target).await?));
         tokio::select! {
             done = action => done,
             seen = both => {

@@ -10,7 +10,7 @@ use kube::core::{ApiResource, GroupVersionKind};
 use serde_json::Value;
 
 use super::Lab;
-use super::wait::{Look, PATIENCE, until};
+use super::wait::{Look, PATIENCE, closely, until};
 
 /// The kinds that are not of the core group, with their apiVersion.
 const KINDS: &[(&str, &str)] = &[
@@ -134,15 +134,21 @@ impl Lab {
 
     /// [`wait`](Self::wait) with another patience.
     pub async fn wait_within(&self, limit: Duration, what: &str, condition: impl AsyncFn() -> Result<bool>) -> Result<()> {
-        until(what, limit, async || {
-            self.check()?;
-            Ok(match condition().await {
-                Ok(true) => Look::Done(()),
-                Ok(false) => Look::NotYet("not so".into()),
-                Err(error) => Look::NotYet(format!("{error:#}")),
-            })
+        until(what, limit, async || self.look(&condition).await).await
+    }
+
+    /// Waits for what should never be, and looks closely: it may be so for a moment only.
+    pub async fn wait_for_the_worst(&self, what: &str, condition: impl AsyncFn() -> Result<bool>) -> Result<()> {
+        closely(what, Duration::from_secs(3600), async || self.look(&condition).await).await
+    }
+
+    async fn look(&self, condition: &impl AsyncFn() -> Result<bool>) -> Result<Look<()>> {
+        self.check()?;
+        Ok(match condition().await {
+            Ok(true) => Look::Done(()),
+            Ok(false) => Look::NotYet("not so".into()),
+            Err(error) => Look::NotYet(format!("{error:#}")),
         })
-        .await
     }
 
     /// Waits until a field of an object, given as JSON pointer, has this value.

@@ -1,4 +1,4 @@
-//! The one way in which the lab waits: look, and look again 50 ms later.
+//! The one way in which the lab waits: look, and look again a moment later. Dozens wait at the same time, so who waits long looks less often.
 
 use std::time::{Duration, Instant};
 
@@ -8,6 +8,8 @@ use anyhow::{Result, bail};
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 const PAUSE: Duration = Duration::from_millis(50);
+/// Between looks after a second or two.
+const LONG_PAUSE: Duration = Duration::from_millis(500);
 
 /// What a look found.
 pub enum Look<T> {
@@ -17,8 +19,17 @@ pub enum Look<T> {
 }
 
 /// Looks until it is done. An error ends the wait at once; patience that runs out says what was seen last.
-pub async fn until<T>(what: &str, limit: Duration, mut look: impl AsyncFnMut() -> Result<Look<T>>) -> Result<T> {
-    let begin = Instant::now();
+pub async fn until<T>(what: &str, limit: Duration, look: impl AsyncFnMut() -> Result<Look<T>>) -> Result<T> {
+    paced(what, limit, LONG_PAUSE, look).await
+}
+
+/// As [`until`], for what must not be missed: it looks as often at the end as at the beginning.
+pub async fn closely<T>(what: &str, limit: Duration, look: impl AsyncFnMut() -> Result<Look<T>>) -> Result<T> {
+    paced(what, limit, PAUSE, look).await
+}
+
+async fn paced<T>(what: &str, limit: Duration, longest: Duration, mut look: impl AsyncFnMut() -> Result<Look<T>>) -> Result<T> {
+    let (begin, mut pause) = (Instant::now(), PAUSE);
     loop {
         let seen = match look().await? {
             Look::Done(value) => return Ok(value),
@@ -27,6 +38,7 @@ pub async fn until<T>(what: &str, limit: Duration, mut look: impl AsyncFnMut() -
         if begin.elapsed() > limit {
             bail!("waited {} s in vain for: {what} (last seen: {seen})", limit.as_secs());
         }
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(pause).await;
+        pause = (pause * 3 / 2).min(longest);
     }
 }
