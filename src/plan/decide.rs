@@ -89,7 +89,11 @@ pub fn digest(spec: &PlanSpec) -> String {
         format!("\"{name}\":{value}")
     };
     let text = format!("{{{}}}", fields.iter().map(field).collect::<Vec<_>>().join(","));
-    Sha256::digest(text.as_bytes()).iter().fold(String::new(), |mut hex, byte| {
+    hex(&Sha256::digest(text.as_bytes()))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut hex, byte| {
         let _ = write!(hex, "{byte:02x}");
         hex
     })
@@ -229,8 +233,7 @@ mod tests {
             let machines = (0..count).map(|number| fixtures::machine_plan(&format!("vm-{number}"), vec![disk()]));
             let spec = plan_spec(machines.collect());
             let whole = serde_json::to_value(&spec).unwrap().to_string();
-            let hex: String = Sha256::digest(whole.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
-            assert_eq!(digest(&spec), hex, "{count}");
+            assert_eq!(digest(&spec), hex(&Sha256::digest(whole.as_bytes())), "{count}");
         }
     }
 }

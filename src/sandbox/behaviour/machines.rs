@@ -268,8 +268,8 @@ fn follow_template(world: &mut World, key: &Key, vmi: &Value) -> Result<(), Trou
         });
         drop(said);
     }
-    let follows = |field: &&str| vm.at(&format!("/spec/template/spec/{field}")) == vmi.at(&format!("/spec/{field}"));
-    if !differs && live(world) && !LIVE.iter().all(|field| follows(&field)) {
+    let follows = |field: &&'static str| vm.at(&format!("/spec/template/spec/{field}")) == vmi.at(&format!("/spec/{field}"));
+    if !differs && live(world) && !LIVE.iter().all(follows) {
         let taken = |vmi: &mut Value| {
             for field in LIVE {
                 match vm.at(&format!("/spec/template/spec/{field}")) {

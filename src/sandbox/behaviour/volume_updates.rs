@@ -149,8 +149,9 @@ fn unfit(vmi: &Value, exchanges: &[Exchange]) -> Option<String> {
         ("shareable", named(disks, &|disk| disk.at("/shareable") == Some(&true.into()))),
         ("luns", named(disks, &|disk| disk.get("lun").is_some())),
     ];
-    let told: String = kinds.iter().filter(|(_, names)| !names.is_empty()).map(|(kind, names)| format!(" {kind}: [{}]", names.join(" "))).collect();
-    (!told.is_empty()).then(|| format!("invalid volumes to update with migration:{told}"))
+    let told: Vec<String> =
+        kinds.iter().filter(|(_, names)| !names.is_empty()).map(|(kind, names)| format!("{kind}: [{}]", names.join(" "))).collect();
+    (!told.is_empty()).then(|| format!("invalid volumes to update with migration: {}", told.join(" ")))
 }
 
 /// A disk of one node that would not move along.
