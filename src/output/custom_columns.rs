@@ -4,6 +4,7 @@
 
 use serde_json::Value;
 
+use super::go;
 use super::jsonpath::{self, Template};
 use super::table;
 
@@ -68,12 +69,11 @@ fn relaxed(path: &str) -> Result<Template, String> {
 fn as_go(value: &Value) -> String {
     match value {
         Value::Null => "<nil>".to_owned(),
-        Value::String(text) => text.clone(),
         Value::Array(items) => format!("[{}]", items.iter().map(as_go).collect::<Vec<_>>().join(" ")),
         Value::Object(fields) => {
             format!("map[{}]", fields.iter().map(|(key, value)| format!("{key}:{}", as_go(value))).collect::<Vec<_>>().join(" "))
         }
-        other => other.to_string(),
+        other => go::plain(other),
     }
 }
 

@@ -13,6 +13,7 @@ pub mod escape;
 pub mod events;
 pub mod explain;
 pub mod format;
+pub mod go;
 pub mod io;
 pub mod json;
 pub mod jsonpath;

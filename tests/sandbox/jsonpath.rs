@@ -11,8 +11,17 @@ use crate::serving::Serving;
 const TEMPLATES: &str = include_str!("jsonpath.txt");
 const OBJECT: &str = include_str!("jsonpath.yaml");
 
-/// Where kubectl shows more of its own inside than anybody can use.
-const DIFFERENT: &[(&str, &str)] = &[];
+/// Where kubectl shows the value itself, which may be secret.
+const DIFFERENT: &[(&str, &str)] = &[
+    (
+        "{.metadata[?(@.name==\"db-1\")]}",
+        "error: error executing jsonpath \"{.metadata[?(@.name==\\\"db-1\\\")]}\": map[string]interface {} is not array or slice and cannot be filtered\n",
+    ),
+    (
+        "{.metadata.name[?(@==\"db-1\")]}",
+        "error: error executing jsonpath \"{.metadata.name[?(@==\\\"db-1\\\")]}\": string is not array or slice and cannot be filtered\n",
+    ),
+];
 
 #[test]
 fn templates_print_what_kubectl_prints() {

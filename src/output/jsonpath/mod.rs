@@ -1,12 +1,14 @@
 //! kubectl's JSONPath templates: text with `{...}` actions, which is not the JSONPath of RFC 9535.
 //!
-//! What it accepts and how it prints was compared with kubectl 1.32 expression by expression (kubernetes/client-go
-//! `util/jsonpath`); the table is in the tests. A `{range}` without `{end}` runs to the end of the template.
+//! What it accepts and how it prints is compared with a real kubectl template by template, in `tests/sandbox/jsonpath.txt`
+//! (kubernetes/client-go `util/jsonpath`). A `{range}` without `{end}` runs to the end of the template.
 
 mod parse;
 mod walk;
 
 use serde_json::Value;
+
+use super::go;
 
 pub use parse::parse;
 
@@ -23,12 +25,16 @@ enum Part {
     Path(Vec<Node>),
     /// `{range .items[*]}...{end}`.
     Range(Vec<Node>, Vec<Part>),
+    /// An `{end}` of nothing.
+    StrayEnd,
 }
 
 #[derive(Clone, Debug, PartialEq)]
 enum Node {
     Literal(Value),
     Field(String),
+    /// A word that means nothing, which is told when it is come to.
+    Word(String),
     /// `*`: the values of an object, the items of a list.
     Wildcard,
     /// `..`: the value and all lists and objects below it.
@@ -49,7 +55,7 @@ enum Slice {
     Between { start: Option<i64>, end: Option<i64>, step: Option<i64> },
 }
 
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 enum Test {
     Exists,
     Equal,
@@ -58,26 +64,20 @@ enum Test {
     LessOrEqual,
     Greater,
     GreaterOrEqual,
+    /// A sign that compares nothing, which is told when something is to be compared.
+    Unknown(String),
 }
 
 impl Template {
     /// Runs the template over one object. Several results of one action are joined by a space.
     pub fn text(&self, object: &Value) -> Result<String, String> {
         let results = self.results(object)?;
-        Ok(results.into_iter().map(|values| values.into_iter().map(text_of).collect::<Vec<_>>().join(" ")).collect())
+        Ok(results.into_iter().map(|values| values.into_iter().map(go::plain).collect::<Vec<_>>().join(" ")).collect())
     }
 
     /// The results of each action, in order.
     pub fn results<'a>(&'a self, object: &'a Value) -> Result<Vec<Vec<&'a Value>>, String> {
         walk::parts(&self.parts, object).map_err(|why| format!("error executing jsonpath {:?}: {why}", self.source))
-    }
-}
-
-/// Texts as they are, everything else as JSON.
-fn text_of(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
     }
 }
 

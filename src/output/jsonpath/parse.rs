@@ -9,8 +9,15 @@ pub fn parse(source: &str) -> Result<Template, String> {
     let wrong = |why: String| format!("error parsing jsonpath {source}, {why}");
     let pieces = pieces(source).map_err(wrong)?;
     let mut pieces = pieces.into_iter();
-    let (parts, ended) = parts(&mut pieces);
-    if ended { Err(wrong("not in range, nothing to end".to_owned())) } else { Ok(Template { source: source.to_owned(), parts }) }
+    let mut all = Vec::new();
+    loop {
+        let (parts, ended) = parts(&mut pieces);
+        all.extend(parts);
+        if !ended {
+            return Ok(Template { source: source.to_owned(), parts: all });
+        }
+        all.push(Part::StrayEnd);
+    }
 }
 
 /// A template before its ranges are nested.
@@ -97,7 +104,7 @@ impl<'a> Cursor<'a> {
                     "false" => nodes.push(Node::Literal(false.into())),
                     "range" => range = true,
                     "end" => end = true,
-                    other => return Err(format!("unrecognized identifier {other}")),
+                    other => nodes.push(Node::Word(other.to_owned())),
                 },
                 c => return Err(format!("unrecognized character in action: U+{:04X} '{c}'", u32::from(c))),
             }
@@ -153,13 +160,15 @@ impl<'a> Cursor<'a> {
     fn quoted(&mut self, quote: char) -> Result<String, String> {
         self.skip(1);
         let end = closing_quote(self.rest, quote).ok_or("unterminated quoted string")?;
-        let text = unescape(self.take(end))?;
+        let raw = self.take(end);
         self.skip(1);
-        Ok(text)
+        unescape(raw).ok_or_else(|| format!("unquote string {quote}{raw}{quote} error invalid syntax"))
     }
 
     fn number(&mut self) -> Result<Node, String> {
-        let text = self.take_while(|c| c.is_ascii_digit() || matches!(c, '+' | '-' | '.'));
+        let sign = usize::from(self.rest.starts_with(['+', '-']));
+        let digits = self.rest[sign..].find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(self.rest.len() - sign);
+        let text = self.take(sign + digits);
         let whole = text.trim_start_matches('+').parse::<i64>().ok().map(Number::from);
         let number = whole.or_else(|| text.parse::<f64>().ok().and_then(Number::from_f64));
         number.map(|number| Node::Literal(Value::Number(number))).ok_or_else(|| format!("cannot parse number {text}"))
@@ -189,7 +198,7 @@ impl<'a> Cursor<'a> {
             "<=" => Test::LessOrEqual,
             ">" => Test::Greater,
             ">=" => Test::GreaterOrEqual,
-            other => return Err(format!("unrecognized filter operator {other}")),
+            other => Test::Unknown(other.to_owned()),
         };
         Ok(Node::Filter { left, test: comparison, right })
     }
@@ -197,34 +206,34 @@ impl<'a> Cursor<'a> {
     /// `[...]`: an index, a slice, a quoted key, or several of them.
     fn brackets(&mut self) -> Result<Node, String> {
         self.skip(1);
-        let end = closing(self.rest, ']').ok_or("unterminated array")?;
+        let line = self.rest.split('\n').next().unwrap_or_default();
+        let end = line.find(']').ok_or("unterminated array")?;
         let text = self.take(end);
         self.skip(1);
-        let items = split_outside_quotes(text);
-        match items.as_slice() {
-            [one] => bracket(one.trim()),
-            several => several.iter().map(|item| bracket(item.trim()).map(|node| vec![node])).collect::<Result<_, _>>().map(Node::Union),
-        }
+        let paths = text.split(',').map(|item| bracket(item.trim())).collect::<Result<Vec<_>, _>>()?;
+        Ok(Node::Union(paths))
     }
 }
 
-fn bracket(text: &str) -> Result<Node, String> {
+fn bracket(text: &str) -> Result<Vec<Node>, String> {
     let wrong = || format!("invalid array index {text}");
-    for quote in ['\'', '"'] {
-        if let Some(key) = text.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote)) {
-            // A dot in a key needs its backslash here too, as in kubectl.
-            return if key.is_empty() { Err(wrong()) } else { Ok(Node::Field(key.replace('\\', ""))) };
-        }
+    if let Some(key) = text.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')).filter(|key| !key.contains('\'')) {
+        // A key is read like a field: a dot in it needs its backslash here too.
+        return inner(&format!(".{key}"));
     }
-    let number = |text: &str| if text.is_empty() { Ok(None) } else { text.parse::<i64>().map(Some).map_err(|_| wrong()) };
+    range(text).map(|slice| vec![Node::Slice(slice)]).ok_or_else(wrong)
+}
+
+fn range(text: &str) -> Option<Slice> {
+    let number = |text: &str| if text.is_empty() { Some(None) } else { text.parse::<i64>().ok().map(Some) };
     if text == "*" {
-        return Ok(Node::Slice(Slice::Between { start: None, end: None, step: None }));
+        return Some(Slice::Between { start: None, end: None, step: None });
     }
     match text.split(':').collect::<Vec<_>>().as_slice() {
-        [index] => Ok(Node::Slice(Slice::Index(number(index)?.unwrap_or(0)))),
-        [start, end] => Ok(Node::Slice(Slice::Between { start: number(start)?, end: number(end)?, step: None })),
-        [start, end, step] => Ok(Node::Slice(Slice::Between { start: number(start)?, end: number(end)?, step: number(step)? })),
-        _ => Err(wrong()),
+        [index] => Some(Slice::Index(number(index)?.unwrap_or(0))),
+        [start, end] => Some(Slice::Between { start: number(start)?, end: number(end)?, step: None }),
+        [start, end, step] => Some(Slice::Between { start: number(start)?, end: number(end)?, step: number(step)? }),
+        _ => None,
     }
 }
 
@@ -252,18 +261,7 @@ fn closing(text: &str, sign: char) -> Option<usize> {
     None
 }
 
-fn split_outside_quotes(text: &str) -> Vec<&str> {
-    let mut items = Vec::new();
-    let mut rest = text;
-    while let Some(comma) = closing(rest, ',') {
-        items.push(&rest[..comma]);
-        rest = &rest[comma + 1..];
-    }
-    items.push(rest);
-    items
-}
-
-fn unescape(text: &str) -> Result<String, String> {
+fn unescape(text: &str) -> Option<String> {
     let mut plain = String::new();
     let mut chars = text.chars();
     while let Some(c) = chars.next() {
@@ -278,10 +276,10 @@ fn unescape(text: &str) -> Result<String, String> {
             Some(c @ ('\\' | '"' | '\'' | '.' | '/')) => plain.push(c),
             Some(mark @ ('x' | 'u')) => {
                 let digits: String = chars.by_ref().take(if mark == 'x' { 2 } else { 4 }).collect();
-                plain.push(u32::from_str_radix(&digits, 16).ok().and_then(char::from_u32).ok_or("invalid syntax in quoted string")?);
+                plain.push(u32::from_str_radix(&digits, 16).ok().and_then(char::from_u32)?);
             }
-            _ => return Err("invalid syntax in quoted string".to_owned()),
+            _ => return None,
         }
     }
-    Ok(plain)
+    Some(plain)
 }

@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use serde_json::Value;
 
 use super::{Node, Part, Slice, Test};
+use crate::output::go;
 
 type Found<'a> = Result<Vec<&'a Value>, String>;
 
@@ -14,6 +15,7 @@ pub(super) fn parts<'a>(parts: &'a [Part], current: &'a Value) -> Result<Vec<Vec
     for part in parts {
         match part {
             Part::Path(path) => results.push(nodes(path, current)?),
+            Part::StrayEnd => return Err("not in range, nothing to end".to_owned()),
             Part::Range(path, body) => {
                 for item in nodes(path, current)? {
                     results.extend(self::parts(body, item)?);
@@ -38,11 +40,12 @@ fn step<'a>(node: &'a Node, values: Vec<&'a Value>) -> Found<'a> {
     };
     match node {
         Node::Literal(value) => Ok(vec![value]),
+        Node::Word(word) => Err(format!("unrecognized identifier {word}")),
         Node::Field(name) => Ok(values.iter().filter_map(|value| value.get(name)).collect()),
         Node::Wildcard => Ok(values.iter().flat_map(|value| children(value)).collect()),
         Node::Recursive => Ok(values.iter().flat_map(|value| containers(value)).collect()),
         Node::Slice(range) => each(&|value| slice(*range, value)),
-        Node::Filter { left, test, right } => each(&|value| filter(left, *test, right, value)),
+        Node::Filter { left, test, right } => each(&|value| filter(left, test, right, value)),
         Node::Union(paths) => {
             let mut found = Vec::new();
             for path in paths {
@@ -73,7 +76,10 @@ fn containers(value: &Value) -> Vec<&Value> {
 }
 
 fn slice(range: Slice, value: &Value) -> Found<'_> {
-    let Some(items) = list(value, "is not array or slice")? else { return Ok(Vec::new()) };
+    if value.is_null() {
+        return Ok(Vec::new());
+    }
+    let items = list(value, "is not array or slice")?;
     let length = i64::try_from(items.len()).unwrap_or(i64::MAX);
     let from_end = |index: i64| if index < 0 { index + length } else { index };
     let outside = |index: i64| Err(format!("array index out of bounds: index {index}, length {length}"));
@@ -98,8 +104,8 @@ fn slice(range: Slice, value: &Value) -> Found<'_> {
     Ok(items[place(start)..place(end)].iter().step_by(step).collect())
 }
 
-fn filter<'a>(left: &'a [Node], test: Test, right: &'a [Node], value: &'a Value) -> Found<'a> {
-    let Some(items) = list(value, "is not array or slice and cannot be filtered")? else { return Ok(Vec::new()) };
+fn filter<'a>(left: &'a [Node], test: &Test, right: &'a [Node], value: &'a Value) -> Found<'a> {
+    let items = list(value, "is not array or slice and cannot be filtered")?;
     let mut found = Vec::new();
     for item in items {
         if holds(left, test, right, item)? {
@@ -109,9 +115,9 @@ fn filter<'a>(left: &'a [Node], test: Test, right: &'a [Node], value: &'a Value)
     Ok(found)
 }
 
-fn holds<'a>(left: &'a [Node], test: Test, right: &'a [Node], item: &'a Value) -> Result<bool, String> {
+fn holds<'a>(left: &'a [Node], test: &Test, right: &'a [Node], item: &'a Value) -> Result<bool, String> {
     let lefts = nodes(left, item)?;
-    if test == Test::Exists {
+    if *test == Test::Exists {
         return Ok(!lefts.is_empty());
     }
     let rights = nodes(right, item)?;
@@ -122,18 +128,21 @@ fn holds<'a>(left: &'a [Node], test: Test, right: &'a [Node], item: &'a Value) -
     }
 }
 
-fn compare(left: &Value, test: Test, right: &Value) -> Result<bool, String> {
+fn compare(left: &Value, test: &Test, right: &Value) -> Result<bool, String> {
     let order = match (left, right) {
         (Value::String(left), Value::String(right)) => left.cmp(right),
-        (Value::Number(left), Value::Number(right)) => {
+        // A whole number and a float are of two kinds, whatever they are.
+        (Value::Number(left), Value::Number(right)) if left.is_f64() == right.is_f64() => {
             let exact = left.as_i64().zip(right.as_i64()).map(|(left, right)| left.cmp(&right));
             let rough = left.as_f64().zip(right.as_f64()).and_then(|(left, right)| left.partial_cmp(&right));
             exact.or(rough).ok_or("incompatible types for comparison")?
         }
         (Value::Bool(left), Value::Bool(right)) if matches!(test, Test::Equal | Test::NotEqual) => left.cmp(right),
+        (Value::Bool(_), Value::Bool(_)) if !matches!(test, Test::Unknown(_)) => return Err("invalid type for comparison".to_owned()),
         _ => return Err("incompatible types for comparison".to_owned()),
     };
     Ok(match test {
+        Test::Unknown(sign) => return Err(format!("unrecognized filter operator {sign}")),
         Test::Exists => true,
         Test::Equal => order == Ordering::Equal,
         Test::NotEqual => order != Ordering::Equal,
@@ -144,15 +153,7 @@ fn compare(left: &Value, test: Test, right: &Value) -> Result<bool, String> {
     })
 }
 
-/// The items of a list; `None` for null, which counts as absent.
-fn list<'a>(value: &'a Value, complaint: &str) -> Result<Option<&'a [Value]>, String> {
-    let kind = match value {
-        Value::Array(items) => return Ok(Some(items)),
-        Value::Null => return Ok(None),
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a string",
-        Value::Object(_) => "an object",
-    };
-    Err(format!("{kind} {complaint}"))
+/// The items of a list. kubectl shows the whole value where it is none; only its type is told here, for it may hold what is secret.
+fn list<'a>(value: &'a Value, complaint: &str) -> Result<&'a [Value], String> {
+    value.as_array().map(Vec::as_slice).ok_or_else(|| format!("{} {complaint}", go::type_name(value)))
 }
