@@ -14,7 +14,7 @@ use super::catalog::Res;
 use super::index::{Index, Indexes};
 
 /// So many changes are remembered; who asks for older ones is told that they are gone.
-const HISTORY: usize = 10_000;
+const HISTORY: usize = 50_000;
 
 /// The address of an object. Cluster-scoped ones have an empty namespace. Their order is that of the paths `namespace/name`.
 #[derive(Clone, Debug, Eq, PartialEq, Hash)]
