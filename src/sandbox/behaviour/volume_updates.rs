@@ -50,12 +50,14 @@ fn by_migration(vm: &Value) -> bool {
 
 /// Whether the volumes of a machine may differ so from those its guest began with, without a restart.
 pub fn are_live(vm: &Value, before: &Value) -> bool {
+    fn same<'a>(volume: &Value, all: &'a [Value]) -> Option<&'a Value> {
+        all.iter().find(|other| other["name"] == volume["name"])
+    }
     let (now, then) = (list(vm, "/spec/template/spec/volumes"), list(before, "/spec/template/spec/volumes"));
-    let same = |volume: &Value, all: &[Value]| all.iter().find(|other| other["name"] == volume["name"]).cloned();
     let fits = |volume: &Value| match same(volume, then) {
         _ if is_hotplugged(volume) => true,
         None => false,
-        Some(old) => old == *volume || (by_migration(vm) && (volume.get("persistentVolumeClaim").is_some() || volume.get("dataVolume").is_some())),
+        Some(old) => old == volume || (by_migration(vm) && (volume.get("persistentVolumeClaim").is_some() || volume.get("dataVolume").is_some())),
     };
     now.iter().all(fits) && then.iter().all(|volume| is_hotplugged(volume) || same(volume, now).is_some())
 }
