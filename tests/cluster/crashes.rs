@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::lab::Lab;
 use crate::lab::proxy::{Fault, Request, When};
 use crate::machines::Machine;
-use crate::moves::{arrived, database};
+use crate::moves::arrived;
 use crate::residue::{ends_as, no_volume_is_orphaned, residue};
 use crate::tool::{Answer, Tool};
 
@@ -83,7 +83,7 @@ struct Scene {
 impl Scene {
     async fn new(lab: &Lab, flags: &'static str) -> Result<Self> {
         let (source, target) = lab.namespaces("crash").await?;
-        let machine = database(&source);
+        let machine = Machine::new(&source, "db-1").template("db-1-root", "fast").claim("db-1-data", "fast");
         machine.bring_up(lab).await?;
         let before = machine.picture(lab).await?;
         Ok(Self { source, target, machine, flags, before })

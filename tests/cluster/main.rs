@@ -47,29 +47,29 @@ use lab::{Lab, Options};
 use libtest_mimic::{Arguments, Conclusion, Failed, Trial};
 use runner::{Book, CHECKS};
 use tokio::runtime::{Handle, Runtime};
-use tokio::sync::{OnceCell, RwLock, watch};
+use tokio::sync::{OnceCell, Semaphore, watch};
 
 /// One test of the table.
 struct Row {
     name: &'static str,
-    alone: bool,
+    share: u32,
     run: for<'a> fn(&'a Lab) -> LocalBoxFuture<'a, Result<()>>,
 }
 
 macro_rules! row {
-    ($alone:literal, $file:ident::$name:ident) => {
-        Row { name: concat!(stringify!($file), "/", stringify!($name)), alone: $alone, run: |lab| Box::pin($file::$name(lab)) }
+    ($share:ident, $file:ident::$name:ident) => {
+        Row { name: concat!(stringify!($file), "/", stringify!($name)), share: $share, run: |lab| Box::pin($file::$name(lab)) }
     };
 }
 
 /// A trial that leaves everybody else's objects alone.
 macro_rules! shared {
-    ($($path:tt)+) => { row!(false, $($path)+) };
+    ($($path:tt)+) => { row!(OF_A_TRIAL, $($path)+) };
 }
 
 /// A trial that stops, pauses or spoils what others need.
 macro_rules! alone {
-    ($($path:tt)+) => { row!(true, $($path)+) };
+    ($($path:tt)+) => { row!(ALL, $($path)+) };
 }
 
 const TRIALS: &[Row] = &[
@@ -149,32 +149,40 @@ const TRIALS: &[Row] = &[
     alone!(weather::the_webhooks_are_down),
 ];
 
+/// The shares of the lab that are taken: by a trial that must not meet another,
+const ALL: u32 = 20;
+/// by one that moves machines, for which a small computer is soon too slow,
+const OF_A_TRIAL: u32 = 5;
+/// and by a case, which mostly waits.
+const OF_A_CASE: u32 = 2;
+
 /// The exit code of a program that a Ctrl-C ended.
 const INTERRUPTED: u8 = 130;
 
 /// What the trials share.
 struct Stage {
     lab: OnceCell<Result<Lab, String>>,
-    turn: RwLock<()>,
+    /// What the lab can do at a time; first come, first served.
+    room: Semaphore,
     interrupted: watch::Receiver<bool>,
 }
 
 impl Stage {
-    async fn play(&self, alone: bool, act: impl AsyncFnOnce(&Lab) -> Result<()>) -> Result<(), Failed> {
+    async fn play(&self, share: u32, act: impl AsyncFnOnce(&Lab) -> Result<()>) -> Result<(), Failed> {
         let mut interrupted = self.interrupted.clone();
         tokio::select! {
-            done = self.run(alone, act) => done,
+            done = self.run(share, act) => done,
             _ = interrupted.wait_for(|asked| *asked) => Err("interrupted".into()),
         }
     }
 
-    async fn run(&self, alone: bool, act: impl AsyncFnOnce(&Lab) -> Result<()>) -> Result<(), Failed> {
-        let (_alone, _shared) = if alone { (Some(self.turn.write().await), None) } else { (None, Some(self.turn.read().await)) };
+    async fn run(&self, share: u32, act: impl AsyncFnOnce(&Lab) -> Result<()>) -> Result<(), Failed> {
+        let _room = self.room.acquire_many(share).await;
         let start = async || Lab::start(Options::default()).await.map_err(|error| format!("{error:#}"));
         let lab = self.lab.get_or_init(start).await.as_ref()?;
         let done = AssertUnwindSafe(act(lab)).catch_unwind().await;
         // The next trial shall find everything, also when this one panicked.
-        let restored = if alone { lab.restore().await.context("cannot give back what the trial took away") } else { Ok(()) };
+        let restored = if share == ALL { lab.restore().await.context("cannot give back what the trial took away") } else { Ok(()) };
         let done = done.unwrap_or_else(|panic| resume_unwind(panic));
         done.and(restored).map_err(|error| format!("{error:#}").into())
     }
@@ -182,7 +190,7 @@ impl Stage {
 
 fn main() -> Result<ExitCode> {
     let mut args = Arguments::from_args();
-    args.test_threads.get_or_insert(4);
+    args.test_threads.get_or_insert(10);
     let runtime = Runtime::new()?;
     let (interrupt, interrupted) = watch::channel(false);
     runtime.spawn(async move {
@@ -191,7 +199,7 @@ fn main() -> Result<ExitCode> {
         let _ = interrupt.send(true);
         std::future::pending::<()>().await;
     });
-    let stage = Arc::new(Stage { lab: OnceCell::new(), turn: RwLock::new(()), interrupted });
+    let stage = Arc::new(Stage { lab: OnceCell::new(), room: Semaphore::new(ALL as usize), interrupted });
     let book = Arc::new(conformance::book()?);
     let conclusion = perform(&args, &stage, &book, runtime.handle());
     let interrupted = *stage.interrupted.borrow();
@@ -207,13 +215,13 @@ fn main() -> Result<ExitCode> {
 fn perform(args: &Arguments, stage: &Arc<Stage>, book: &Arc<Book>, runtime: &Handle) -> Conclusion {
     let trials = TRIALS.iter().map(|row| {
         let (stage, runtime) = (stage.clone(), runtime.clone());
-        Trial::test(row.name, move || runtime.block_on(stage.play(row.alone, row.run)))
+        Trial::test(row.name, move || runtime.block_on(stage.play(row.share, row.run)))
     });
     let checks = CHECKS.iter().map(|(name, check)| Trial::test(*name, || check().map_err(|error| format!("{error:#}").into())));
     let cases = book.cases.iter().enumerate().map(|(number, case)| {
         let (stage, book, case, runtime) = (stage.clone(), book.clone(), case.clone(), runtime.clone());
         let (title, tag) = (format!("conformance/{}", case.title()), format!("case-{number}"));
-        Trial::test(title, move || runtime.block_on(stage.play(false, async |lab| conformance::holds(lab, &book, &case, &tag).await)))
+        Trial::test(title, move || runtime.block_on(stage.play(OF_A_CASE, async |lab| conformance::holds(lab, &book, &case, &tag).await)))
     });
     libtest_mimic::run(args, trials.chain(checks).chain(cases).collect())
 }

@@ -9,7 +9,7 @@ use crate::tool::Tool;
 
 /// A running machine with a disk from a template and a plain claim.
 pub fn database(namespace: &str) -> Machine {
-    Machine::new(namespace, "db-1").template("db-1-root", "fast").claim("db-1-data", "fast")
+    Machine::new(namespace, "db-1").filled("db-1-root", "fast").claim("db-1-data", "fast")
 }
 
 /// Everything that must hold after a move, whatever the strategy.

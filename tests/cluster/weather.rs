@@ -3,7 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Error, Result, ensure};
+use futures::future::try_join_all;
 use serde_json::{Value, json};
 use tokio::process::Child;
 
@@ -64,22 +65,24 @@ pub async fn the_controller_manager_is_away(lab: &Lab) -> Result<()> {
 
 /// 15. Webhooks that do not answer fail writes for a while.
 pub async fn the_webhooks_are_down(lab: &Lab) -> Result<()> {
-    for flags in ["", "--strategy CdiClone"] {
-        let (machine, target, child, _) = under_way(lab, "webhooks", flags).await?;
-        for name in ["virt-api", "cdi-apiserver"] {
-            lab.component(name)?.stop();
-        }
-        tokio::time::sleep(AWAY).await;
-        lab.restore().await?;
+    let moves =
+        try_join_all(["", "--strategy CdiClone"].map(async |flags| Ok::<_, Error>((flags, under_way(lab, "webhooks", flags).await?)))).await?;
+    for name in ["virt-api", "cdi-apiserver"] {
+        lab.component(name)?.stop();
+    }
+    tokio::time::sleep(AWAY).await;
+    lab.restore().await?;
+    try_join_all(moves.into_iter().map(async |(flags, (machine, target, child, _))| {
         // What KWOK could not write about a guest meanwhile, as a virt-handler would again and again, it writes when the guest changes.
         for namespace in [&machine.namespace, &target] {
             // It may have gone by now, or not be there yet.
             drop(lab.patch("VirtualMachineInstance", namespace, "db-1", json!({"metadata": {"annotations": {"lab/again": "true"}}})).await);
         }
         ends(child, 0).await.context(flags)?;
-        arrived(lab, &machine, &target).await?;
-    }
-    Ok(())
+        arrived(lab, &machine, &target).await
+    }))
+    .await
+    .map(drop)
 }
 
 /// 15. The storage driver is out of order, says so, and heals.

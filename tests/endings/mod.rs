@@ -2,7 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Map, Value};
+use aho_corasick::{AhoCorasick, MatchKind};
+use anyhow::Result;
+use regex::Regex;
+use serde_json::Value;
+
 
 /// What is there or not by chance: whether a claim was seen before its volume came, and had to be touched to be bound.
 pub const BY_CHANCE: [&str; 6] = [
@@ -17,22 +21,12 @@ pub const BY_CHANCE: [&str; 6] = [
 ];
 
 /// An ending in which each of these names is replaced by what it stands for, and other identities by a word: those are of objects that are gone.
-pub fn renamed(ending: &Value, names: &BTreeMap<String, String>) -> serde_json::Result<Value> {
-    let mut text = ending.to_string();
-    for (name, stands_for) in names.iter().filter(|(name, _)| !name.is_empty()) {
-        text = text.replace(name.as_str(), stands_for);
-    }
-    serde_json::from_str(&without_uids(&text))
-}
-
-fn without_uids(text: &str) -> String {
-    let (mut short, mut rest) = (String::new(), text);
-    while let Some(next) = rest.chars().next() {
-        let uid = rest.get(..36).is_some_and(|part| uuid::Uuid::try_parse(part).is_ok());
-        short.push_str(if uid { "uid of what is gone" } else { &rest[..next.len_utf8()] });
-        rest = &rest[if uid { 36 } else { next.len_utf8() }..];
-    }
-    short
+pub fn renamed(ending: &Value, names: &BTreeMap<String, String>) -> Result<Value> {
+    let (names, words): (Vec<_>, Vec<_>) = names.iter().filter(|(name, _)| !name.is_empty()).unzip();
+    let known = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(names)?;
+    let text = known.replace_all(&ending.to_string(), &words);
+    let uid = Regex::new("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")?;
+    Ok(serde_json::from_str(&uid.replace_all(&text, "uid of what is gone"))?)
 }
 
 /// Where two endings differ, a line each.
@@ -44,14 +38,14 @@ pub fn differences(wanted: &Value, seen: &Value) -> Vec<String> {
 
 fn compare(path: &str, wanted: &Value, seen: &Value, lines: &mut Vec<String>) {
     match (wanted, seen) {
+        _ if wanted == seen => {}
         (Value::Object(wanted), Value::Object(seen)) => {
             let keys: BTreeSet<&String> = wanted.keys().chain(seen.keys()).collect();
             for key in keys {
-                let at = |of: &Map<String, Value>| of.get(key).cloned().unwrap_or_default();
-                compare(&format!("{path}/{key}"), &at(wanted), &at(seen), lines);
+                let [wanted, seen] = [wanted, seen].map(|of| of.get(key).unwrap_or(&Value::Null));
+                compare(&format!("{path}/{key}"), wanted, seen, lines);
             }
         }
-        _ if wanted == seen => {}
         _ => lines.push(format!("{path}: {wanted} became {seen}")),
     }
 }

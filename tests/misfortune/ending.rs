@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use vmmove::sandbox::catalog::{ALL, EVENT, LEASE, POD, Res, VMI, VOLUME};
+use vmmove::sandbox::catalog::{ALL, CLAIM, EVENT, LEASE, POD, Res, VMI, VOLUME};
 use vmmove::sandbox::store::text;
 
 use crate::endings::{BY_CHANCE, renamed};
@@ -36,11 +36,14 @@ pub fn ending(stage: &Stage) -> Value {
             }
         }
         for volume in world.list(&VOLUME, None) {
-            let claim = format!("{}/{}", text(&volume, "/spec/claimRef/namespace"), text(&volume, "/spec/claimRef/name"));
-            names.insert(text(&volume, "/metadata/name").to_owned(), format!("volume of {claim}"));
+            let [namespace, name, uid] = ["namespace", "name", "uid"].map(|field| text(&volume, &format!("/spec/claimRef/{field}")));
+            // Where another claim of that name has come, this is not its volume.
+            let made_anew = world.get(&CLAIM, namespace, name).is_some_and(|claim| text(&claim, "/metadata/uid") != uid);
+            let place = format!("volume {}of {namespace}/{name}", if made_anew { "once " } else { "" });
+            names.insert(text(&volume, "/metadata/name").to_owned(), place.clone());
             let bytes = world.disks.read(text(&volume, "/spec/csi/volumeHandle")).map(|bytes| String::from_utf8_lossy(bytes).into_owned());
             let plain = plain(&volume);
-            all[format!("volume of {claim}")] = json!({
+            all[place] = json!({
                 "labels": plain["labels"], "annotations": plain["annotations"], "policy": volume["spec"]["persistentVolumeReclaimPolicy"],
                 "phase": volume["status"]["phase"], "bytes": bytes,
             });

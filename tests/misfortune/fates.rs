@@ -143,7 +143,8 @@ pub const FATES: &[Fate] = &[
     meanwhile("another rolls back while the mover sleeps", rivals::rolls_back, HOME),
     Fate { mends: rivals::stops_the_source, ..interference("a user starts the source", rivals::starts_the_source) },
     Fate { mends: rivals::stops_the_source, ..interference("a user starts the source again and again", rivals::starts_the_source_for_ever) },
-    interference("somebody deletes the target's claims", rivals::deletes_claims),
+    // The volume of a claim that they delete stays if its class says so, also when CDI makes another claim.
+    Fate { spares: &["once of prod"], ..interference("somebody deletes the target's claims", rivals::deletes_claims) },
     interference("somebody deletes the target's machines", rivals::deletes_machines),
     Fate { unfences: true, ..interference("GitOps reverts the source", rivals::reverts) },
     Fate { unfences: true, ..interference("GitOps reverts the source again and again", rivals::reverts_for_ever) },
