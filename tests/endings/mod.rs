@@ -7,7 +7,6 @@ use anyhow::Result;
 use regex::Regex;
 use serde_json::Value;
 
-
 /// What is there or not by chance: whether a claim was seen before its volume came, and had to be touched to be bound.
 pub const BY_CHANCE: [&str; 6] = [
     "vmmove.io/touch",

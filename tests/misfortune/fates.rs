@@ -22,6 +22,8 @@ pub struct Fate {
     pub bears_it: bool,
     /// Whether the tool may say that it cannot go on; then it has to be able to go back.
     pub may_stand: bool,
+    /// The objects of the target that show what somebody did: from the last look at them on nobody can notice.
+    pub shown_by: &'static [&'static str],
     /// Whether somebody takes the fence away, which the tool can tell and not prevent.
     pub unfences: bool,
     /// What somebody else has a hand in is not compared: everything that is called so.
@@ -66,6 +68,7 @@ pub enum Then {
     Back,
 }
 
+const MACHINES: &[&str] = &["virtualmachines", "virtualmachineinstances"];
 const BOTH: &[Then] = &[Then::Resume, Then::Back];
 const ON: &[Then] = &[Then::Resume];
 const HOME: &[Then] = &[Then::Back];
@@ -78,6 +81,7 @@ const fn fault(name: &'static str, at: At, what: fn(&Asked, usize) -> Fault, the
         then,
         bears_it: matches!(then, [Then::Resume]),
         may_stand: false,
+        shown_by: MACHINES,
         unfences: false,
         spares: &[],
         mends: nothing,
@@ -92,6 +96,7 @@ const fn meanwhile(name: &'static str, what: Rival, then: &'static [Then]) -> Fa
         then,
         bears_it: false,
         may_stand: false,
+        shown_by: MACHINES,
         unfences: false,
         spares: &[],
         mends: nothing,
@@ -144,8 +149,12 @@ pub const FATES: &[Fate] = &[
     Fate { mends: rivals::stops_the_source, ..interference("a user starts the source", rivals::starts_the_source) },
     Fate { mends: rivals::stops_the_source, ..interference("a user starts the source again and again", rivals::starts_the_source_for_ever) },
     // The volume of a claim that they delete stays if its class says so, also when CDI makes another claim.
-    Fate { spares: &["once of prod"], ..interference("somebody deletes the target's claims", rivals::deletes_claims) },
-    interference("somebody deletes the target's machines", rivals::deletes_machines),
+    Fate {
+        spares: &["once of prod"],
+        shown_by: &["persistentvolumeclaims"],
+        ..interference("somebody deletes the target's claims", rivals::deletes_claims)
+    },
+    Fate { shown_by: &["virtualmachines"], ..interference("somebody deletes the target's machines", rivals::deletes_machines) },
     Fate { unfences: true, ..interference("GitOps reverts the source", rivals::reverts) },
     Fate { unfences: true, ..interference("GitOps reverts the source again and again", rivals::reverts_for_ever) },
     Fate { spares: &["prod"], ..meanwhile("somebody deletes the target namespace", rivals::deletes_the_namespace, HOME) },

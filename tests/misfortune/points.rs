@@ -34,25 +34,28 @@ pub fn of(tale: &Tale, at: At, everything: bool) -> Vec<usize> {
     }
 }
 
-/// Whether it strikes when the move has had its last look at the target: nobody can notice any more.
-pub fn is_after_the_last_look(tale: &Tale, point: usize) -> bool {
-    let looks = |request: &Seen| request.verb == "get" && request.namespace == "prod" && request.plural == "virtualmachineinstances";
-    tale.log.iter().rposition(|asked| looks(&asked.request)).is_none_or(|last| point > last)
+/// Whether it strikes when the move has had its last look at what shows it in the target: nobody can notice any more.
+pub fn is_after_the_last_look(tale: &Tale, point: usize, shown_by: &[&str]) -> bool {
+    tale.log.iter().rposition(|asked| looks(&asked.request, shown_by)).is_none_or(|last| point > last)
+}
+
+/// A look at an object of the target, of one of these kinds.
+fn looks(request: &Seen, kinds: &[&str]) -> bool {
+    request.verb == "get" && request.namespace == "prod" && kinds.contains(&request.plural.as_str())
 }
 
 /// What belongs to machines of which the move has had its last look when it strikes: their names and those of their disks. What somebody does to
 /// them from then on is not looked for, also when the move goes on for others.
-pub fn looked_at_for_the_last_time(tale: &Tale, point: usize) -> Vec<String> {
-    let looks = |request: &Seen, machine: &str| {
-        let kinds = ["virtualmachines", "virtualmachineinstances"];
-        request.verb == "get" && request.namespace == "prod" && request.name == machine && kinds.contains(&request.plural.as_str())
-    };
-    let is_over = |machine: &str| tale.log.iter().rposition(|asked| looks(&asked.request, machine)).is_some_and(|last| point > last);
-    let over = tale.originals.iter().filter(|vm| is_over(text(vm, "/metadata/name")));
-    let disks = |vm: &Value| {
+pub fn looked_at_for_the_last_time(tale: &Tale, point: usize, shown_by: &[&str]) -> Vec<String> {
+    let names = |vm: &Value| {
         let volumes = vm.pointer("/spec/template/spec/volumes").and_then(Value::as_array).cloned().unwrap_or_default();
         let claim = |volume: &Value| ["/persistentVolumeClaim/claimName", "/dataVolume/name"].map(|at| text(volume, at).to_owned());
-        volumes.iter().flat_map(claim).filter(|name| !name.is_empty()).collect::<Vec<_>>()
+        let disks = volumes.iter().flat_map(claim).filter(|name| !name.is_empty());
+        disks.chain([text(vm, "/metadata/name").to_owned()]).collect::<Vec<_>>()
     };
-    over.flat_map(|vm| disks(vm).into_iter().chain([text(vm, "/metadata/name").to_owned()])).collect()
+    let is_over = |names: &Vec<String>| {
+        let last = tale.log.iter().rposition(|asked| looks(&asked.request, shown_by) && names.contains(&asked.request.name));
+        last.is_some_and(|last| point > last)
+    };
+    tale.originals.iter().map(names).filter(is_over).flatten().collect()
 }

@@ -38,7 +38,7 @@ pub fn play(trial: &Trial, seed: u64, aloud: bool) -> Vec<String> {
         stage.pass(REST).await;
         let home = then == Then::Back;
         let failed = died || story.told.last().is_some_and(|(_, seen)| seen.code != 0);
-        let unnoticed = fate.may_stand && !failed && points::is_after_the_last_look(tale, point);
+        let unnoticed = fate.may_stand && !failed && points::is_after_the_last_look(tale, point, fate.shown_by);
         if let Some(fault) = again.clone().filter(|_| home || failed) {
             let lines = if home { stage.back() } else { stage.again(tale) };
             stage.sandbox.misfortune().add(fault);
@@ -65,7 +65,7 @@ pub fn play(trial: &Trial, seed: u64, aloud: bool) -> Vec<String> {
         stage.pass(REST).await;
         if let Some(wanted) = wanted.filter(|_| home || !unnoticed) {
             let moved = fate.may_stand && tale.row.back == Back::Before && wanted == &tale.after;
-            let missed = if moved { points::looked_at_for_the_last_time(tale, point) } else { Vec::new() };
+            let missed = if moved { points::looked_at_for_the_last_time(tale, point, fate.shown_by) } else { Vec::new() };
             let [wanted, found] = [wanted, &ending(&stage)].map(|ending| without(ending, fate.spares, &missed));
             story.wrong.extend(differences(&wanted, &found));
         }
