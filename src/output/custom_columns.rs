@@ -5,7 +5,7 @@
 use serde_json::Value;
 
 use super::go;
-use super::jsonpath::{self, Template};
+use super::jsonpath::{Template, relaxed};
 use super::table;
 
 /// Columns in the user's order: title and path.
@@ -18,12 +18,12 @@ impl CustomColumns {
         if spec.is_empty() {
             return Err("custom-columns format specified but no custom columns given".to_owned());
         }
-        let column = |part: &str| {
-            let (title, path) =
-                part.split_once(':').ok_or_else(|| format!("unexpected custom-columns spec: {part}, expected <header>:<json-path-expr>"))?;
-            Ok((title.to_owned(), relaxed(path)?))
+        let column = |part: &'_ str| match part.split_once(':') {
+            Some((title, path)) => Ok((title.to_owned(), path.to_owned())),
+            None => Err(format!("unexpected custom-columns spec: {part}, expected <header>:<json-path-expr>")),
         };
-        spec.split(',').map(column).collect::<Result<_, _>>().map(Self)
+        let columns = spec.split(',').map(column).collect::<Result<Vec<_>, _>>()?;
+        columns.into_iter().map(|(title, path)| Ok((title, relaxed(&path)?))).collect::<Result<_, _>>().map(Self)
     }
 
     /// From a file of two lines: titles, and below each its path.
@@ -49,20 +49,8 @@ impl CustomColumns {
 }
 
 fn cell(path: &Template, object: &Value) -> Result<String, String> {
-    let values: Vec<String> = path.results(object)?.into_iter().flatten().map(as_go).collect();
+    let values: Vec<String> = path.found(object)?.into_iter().flatten().map(as_go).collect();
     Ok(if values.is_empty() { "<none>".to_owned() } else { values.join(",") })
-}
-
-/// A path with or without its braces and its first dot.
-fn relaxed(path: &str) -> Result<Template, String> {
-    let inner = path.strip_prefix('{').and_then(|path| path.strip_suffix('}')).unwrap_or(path);
-    let inner = inner.strip_prefix('.').unwrap_or(inner);
-    if inner.is_empty() || inner.contains(['{', '}']) {
-        return Err(format!(
-            "unexpected path string, expected a 'name1.name2' or '.name1.name2' or '{{name1.name2}}' or '{{.name1.name2}}', got {path}"
-        ));
-    }
-    jsonpath::parse(&format!("{{.{inner}}}"))
 }
 
 /// A value as Go's `%v` shows it, which is what scripts over kubectl expect: `map[app:db]`, `[a b]`.
@@ -99,7 +87,7 @@ mod tests {
     fn a_wrong_column_is_named() {
         assert_eq!(CustomColumns::parse("NAME"), Err("unexpected custom-columns spec: NAME, expected <header>:<json-path-expr>".to_owned()));
         assert!(CustomColumns::parse("").is_err());
-        assert!(CustomColumns::parse("A:").is_err());
+        assert!(CustomColumns::parse("A:.a}").is_err());
         assert!(CustomColumns::parse_file("A B\n.a\n").is_err());
     }
 }

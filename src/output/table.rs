@@ -46,6 +46,13 @@ pub trait Tabular {
     }
 }
 
+/// A column that is known only at run time, with a cell for each row. It stands behind the others.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Extra {
+    pub title: String,
+    pub cells: Vec<String>,
+}
+
 /// What the flags say about tables.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Style {
@@ -63,11 +70,21 @@ impl Default for Style {
 
 /// The table of these rows, with a line end after each line; empty without rows.
 pub fn render<T: Tabular>(rows: &[T], style: Style, now: Timestamp) -> String {
+    render_with(rows, &[], style, now)
+}
+
+/// The same with more columns.
+pub fn render_with<T: Tabular>(rows: &[T], more: &[Extra], style: Style, now: Timestamp) -> String {
     let shown = |column: &Column| style.wide || !column.wide;
-    let titles: Vec<&str> = T::COLUMNS.iter().filter(|column| shown(column)).map(|column| column.title).collect();
+    let own = T::COLUMNS.iter().filter(|column| shown(column)).map(|column| column.title);
+    let titles: Vec<&str> = own.chain(more.iter().map(|column| column.title.as_str())).collect();
     let cells: Vec<Vec<String>> = rows
         .iter()
-        .map(|row| row.cells(now).into_iter().zip(T::COLUMNS).filter(|(_, column)| shown(column)).map(|(cell, _)| cell).collect())
+        .enumerate()
+        .map(|(at, row)| {
+            let own = row.cells(now).into_iter().zip(T::COLUMNS).filter(|(_, column)| shown(column)).map(|(cell, _)| cell);
+            own.chain(more.iter().map(|column| column.cells.get(at).cloned().unwrap_or_default())).collect()
+        })
         .collect();
     let first = cells.iter().filter_map(|row| row.first()).map(|cell| cell.chars().count());
     let indent = first.chain(titles.first().filter(|_| style.headers).map(|title| title.len())).max().unwrap_or_default() + usize::from(PADDING);

@@ -26,7 +26,7 @@ pub struct Assessment {
     pub api_version: String,
     pub kind: String,
     pub metadata: AssessmentMeta,
-    /// Sorted by name.
+    /// Sorted by name, unless the user asked for another order.
     pub machines: Vec<MachineAssessment>,
     /// What concerns no machine in particular, such as a kind that cannot be read or a name that does not exist.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -43,10 +43,24 @@ pub struct AssessmentMeta {
     pub cluster: String,
 }
 
+/// Of a machine's own metadata what its row is found and sorted by.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct MachineMeta {
+    pub name: String,
+    pub namespace: String,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub creation_timestamp: Option<String>,
+}
+
 /// One machine: the row of the table, and what it is made of.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct MachineAssessment {
+    #[serde(default)]
+    pub metadata: MachineMeta,
     pub summary: AssessmentRow,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub disks: Vec<DiskAssessment>,
@@ -156,7 +170,13 @@ fn one(machine: Machine, findings: &BTreeMap<&ObjectRef, Vec<&Finding>>) -> Mach
         claims: disks.iter().map(|disk| disk.claim.clone()).collect(),
         classes,
     };
-    MachineAssessment { summary, disks, dependents, findings }
+    let metadata = MachineMeta {
+        name: summary.name.clone(),
+        namespace: machine.vm.namespace().unwrap_or_default().to_owned(),
+        labels: machine.vm.labels().into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
+        creation_timestamp: summary.created.clone(),
+    };
+    MachineAssessment { metadata, summary, disks, dependents, findings }
 }
 
 fn disk_of(disk: &Disk) -> DiskAssessment {

@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
 use serde_json::Value;
 
 use super::Context;
-use super::args::display::Table;
+use super::args::display::{Rows, Table};
 use super::args::selection::Selection;
 use super::looking::assessing::{Assessed, assessed};
 use super::looking::export::export;
@@ -18,7 +19,7 @@ use crate::output::error::warning;
 use crate::output::format::Format;
 use crate::output::review::counted;
 use crate::output::table::{self, nothing_found};
-use crate::output::{json, yaml};
+use crate::output::{json, labels, yaml};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -29,6 +30,9 @@ Examples:
   # Some of them, with every finding
   kubectl vmmove assess 'db-*' -n shop -o wide
 
+  # The largest last, with what each is labelled as
+  kubectl vmmove assess -n shop --sort-by=.summary.size -L app
+
   # Their manifests, those of their disks and of what they refer to, one file each
   kubectl vmmove assess db-1 -n shop --export db-1")]
 pub struct Args {
@@ -36,6 +40,8 @@ pub struct Args {
     selection: Selection,
     #[command(flatten)]
     table: Table,
+    #[command(flatten)]
+    rows: Rows,
     /// Also write the manifests of the machines, their disks and what they refer to into a folder that only you can read; Secrets are among them
     #[arg(long, value_name = "FOLDER", value_hint = clap::ValueHint::DirPath)]
     export: Option<PathBuf>,
@@ -54,10 +60,13 @@ pub async fn run(cx: &mut Context, args: &Args) -> Result<Code, Failure> {
             namespace: Some(plan.spec.source.namespace),
         },
     };
-    let found = assessed(cx, &wanted).await?;
+    let mut found = assessed(cx, &wanted).await?;
     if found.assessment.machines.is_empty() {
         cx.io.remark(&nothing_found(Some(&found.seen.source.namespace)));
         return Ok(Code::DONE);
+    }
+    if let Some(path) = &args.rows.sort_by {
+        path.sort(&mut found.assessment.machines, document)?;
     }
     let text = show(cx, args, &found)?;
     cx.io.print(&text)?;
@@ -73,7 +82,9 @@ fn show(cx: &Context, args: &Args, found: &Assessed) -> Result<String, Failure> 
         format @ (Format::Table | Format::Wide) => {
             let (style, now) = (args.table.style(&cx.io), cx.clock.now());
             let rows: Vec<AssessmentRow> = assessment.rows().cloned().collect();
-            let mut text = table::render(&rows, style, now);
+            let labels: Vec<_> = assessment.machines.iter().map(|machine| &machine.metadata.labels).collect();
+            let more = labels::columns(&labels, &args.rows.label_columns, args.rows.show_labels);
+            let mut text = table::render_with(&rows, &more, style, now);
             let findings: Vec<_> = assessment.machines.iter().flat_map(|machine| machine.findings.clone()).collect();
             if format == Format::Wide && !findings.is_empty() {
                 text = text + "\n" + &table::render(&crate::output::columns::findings::sorted(&findings), style, now);
@@ -83,8 +94,17 @@ fn show(cx: &Context, args: &Args, found: &Assessed) -> Result<String, Failure> 
         Format::Yaml => yaml::write(assessment),
         Format::Json => json::write(assessment),
         Format::Name => Format::Name.many(&machines(found)),
-        other => other.one(&serde_json::to_value(assessment).map_err(|error| Failure::error(format!("cannot write the assessment: {error}")))?),
+        // A row for each machine, as for each item of a list.
+        format @ Format::CustomColumns(_) => {
+            let machines = assessment.machines.iter().map(document).collect::<Result<Vec<_>, _>>()?;
+            if args.table.no_headers { format.many_without_headers(&machines) } else { format.many(&machines) }
+        }
+        other => other.one(&document(assessment)?),
     }
+}
+
+fn document(part: &impl Serialize) -> Result<Value, Failure> {
+    serde_json::to_value(part).map_err(|error| Failure::error(format!("cannot write the assessment: {error}")))
 }
 
 /// The machines themselves.

@@ -23,6 +23,7 @@ use crate::model::names::LABEL_MOVE;
 use crate::output::columns::status::MoveRow;
 use crate::output::error::warning;
 use crate::output::format::Format;
+use crate::output::order::SortBy;
 use crate::output::table::{Style, nothing_found, render};
 use crate::output::{json, stream as streams};
 use crate::plan::document::API_VERSION;
@@ -60,6 +61,9 @@ pub struct Args {
     ledger: Place,
     #[command(flatten)]
     table: Table,
+    /// Sort moves by what is at this path of each, such as .metadata.creationTimestamp
+    #[arg(long, value_name = "PATH", conflicts_with = "name")]
+    sort_by: Option<SortBy>,
 }
 
 /// Shows it.
@@ -160,7 +164,10 @@ async fn list(cx: &mut Context, args: &Args) -> Result<Code, Failure> {
         let (cluster, namespace) = (&cluster, &namespace);
         async move { Standing::of(cluster, ledger::open(cluster, namespace, &header.move_id.0).await?, now).await }
     };
-    let moves: Vec<Standing> = stream::iter(found.headers).map(read).buffered(SIDE_BY_SIDE).try_collect().await?;
+    let mut moves: Vec<Standing> = stream::iter(found.headers).map(read).buffered(SIDE_BY_SIDE).try_collect().await?;
+    if let Some(path) = &args.sort_by {
+        path.sort(&mut moves, |standing| Ok(standing.document()))?;
+    }
     let format = args.table.output.format();
     if format.is_table() {
         if moves.is_empty() {

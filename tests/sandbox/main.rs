@@ -5,6 +5,7 @@
 #[allow(dead_code, clippy::disallowed_methods, reason = "the laboratory needs more of it, and says how long a build took")]
 #[path = "../cluster/lab/build.rs"]
 mod build;
+mod columns;
 mod jsonpath;
 mod kubectl;
 mod serving;

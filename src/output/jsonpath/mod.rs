@@ -10,8 +10,6 @@ use serde_json::Value;
 
 use super::go;
 
-pub use parse::parse;
-
 /// A parsed template.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Template {
@@ -68,16 +66,50 @@ enum Test {
     Unknown(String),
 }
 
+/// Parses a template. Errors name it, as kubectl's do.
+pub fn parse(source: &str) -> Result<Template, String> {
+    parse::template(source).map_err(|why| format!("error parsing jsonpath {source}, {why}"))
+}
+
+/// A path as kubectl takes it where only a path can stand: with or without its braces and its first dot. An empty one finds nothing.
+///
+/// Source: kubernetes/kubectl `pkg/cmd/get/customcolumn.go` (RelaxedJSONPathExpression).
+///
+/// # Errors
+/// It is no path, in kubectl's words.
+pub fn relaxed(path: &str) -> Result<Template, String> {
+    if path.is_empty() {
+        return Ok(Template { source: String::new(), parts: Vec::new() });
+    }
+    let inner = path.strip_prefix('{').and_then(|path| path.strip_suffix('}')).unwrap_or(path);
+    let inner = inner.strip_prefix('.').unwrap_or(inner);
+    if inner.is_empty() || inner.contains(['{', '}']) {
+        let wanted = "expected a 'name1.name2' or '.name1.name2' or '{name1.name2}' or '{.name1.name2}'";
+        return Err(format!("unexpected path string, {wanted}"));
+    }
+    parse::template(&format!("{{.{inner}}}"))
+}
+
 impl Template {
+    /// The template as it is written.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
     /// Runs the template over one object. Several results of one action are joined by a space.
     pub fn text(&self, object: &Value) -> Result<String, String> {
         let results = self.results(object)?;
         Ok(results.into_iter().map(|values| values.into_iter().map(go::plain).collect::<Vec<_>>().join(" ")).collect())
     }
 
-    /// The results of each action, in order.
+    /// The results of each action, in order. Errors name the template.
     pub fn results<'a>(&'a self, object: &'a Value) -> Result<Vec<Vec<&'a Value>>, String> {
-        walk::parts(&self.parts, object).map_err(|why| format!("error executing jsonpath {:?}: {why}", self.source))
+        self.found(object).map_err(|why| format!("error executing jsonpath {:?}: {why}", self.source))
+    }
+
+    /// The same, with errors that say only what is wrong.
+    pub fn found<'a>(&'a self, object: &'a Value) -> Result<Vec<Vec<&'a Value>>, String> {
+        walk::parts(&self.parts, object)
     }
 }
 

@@ -4,11 +4,9 @@ use serde_json::{Number, Value};
 
 use super::{Node, Part, Slice, Template, Test};
 
-/// Parses a template. Errors name the template, as kubectl does.
-pub fn parse(source: &str) -> Result<Template, String> {
-    let wrong = |why: String| format!("error parsing jsonpath {source}, {why}");
-    let pieces = pieces(source).map_err(wrong)?;
-    let mut pieces = pieces.into_iter();
+/// Parses a template.
+pub(super) fn template(source: &str) -> Result<Template, String> {
+    let mut pieces = pieces(source)?.into_iter();
     let mut all = Vec::new();
     loop {
         let (parts, ended) = parts(&mut pieces);

@@ -1,6 +1,6 @@
 //! The fields of an Assessment.
 
-use super::fields::Type::{Flag, Integer, List, Object, OneOf, Text, TextList};
+use super::fields::Type::{Flag, Integer, List, Object, OneOf, Text, TextList, TextMap};
 use super::fields::{Field, may, must};
 
 const SEVERITIES: &[&str] = &["Info", "Warning", "Blocking"];
@@ -12,7 +12,12 @@ pub const FIELDS: &[Field] = &[
     must("Assessment.metadata", Object, "Where the machines are."),
     must("Assessment.metadata.namespace", Text, "The namespace."),
     may("Assessment.metadata.cluster", Text, "UID of namespace kube-system, which tells clusters apart; absent when it could not be read."),
-    must("Assessment.machines", List, "The virtual machines, sorted by name."),
+    must("Assessment.machines", List, "The virtual machines, sorted by name unless another order was asked for."),
+    may("Assessment.machines.metadata", Object, "What the machine is found and sorted by, as in its own metadata."),
+    must("Assessment.machines.metadata.name", Text, "The name."),
+    must("Assessment.machines.metadata.namespace", Text, "The namespace."),
+    may("Assessment.machines.metadata.labels", TextMap, "The labels."),
+    may("Assessment.machines.metadata.creationTimestamp", Text, "When it was created, as the server says it."),
     must("Assessment.machines.summary", Object, "The machine's row of the table."),
     must("Assessment.machines.summary.name", Text, "The name."),
     must("Assessment.machines.summary.status", Text, "KubeVirt's word for how it is: Running, Stopped, Paused."),

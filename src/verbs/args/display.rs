@@ -5,6 +5,7 @@ use clap::Args;
 use crate::output::colour::Paint;
 use crate::output::format::Format;
 use crate::output::io::Io;
+use crate::output::order::SortBy;
 use crate::output::table::Style;
 
 /// The format of whatever a verb prints.
@@ -39,6 +40,20 @@ impl Table {
         let wide = self.output.format() == Format::Wide;
         Style { wide, headers: !self.no_headers, paint: Paint::for_stream(io.stdout_is_terminal, io.env) }
     }
+}
+
+/// The order of objects, and columns for their labels.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Rows {
+    /// Show all labels in a last column
+    #[arg(long)]
+    pub show_labels: bool,
+    /// Labels that are to be columns, separated by commas
+    #[arg(short = 'L', long, value_name = "LABELS", value_delimiter = ',')]
+    pub label_columns: Vec<String>,
+    /// Sort by what is at this path of each object, such as .metadata.creationTimestamp
+    #[arg(long, value_name = "PATH")]
+    pub sort_by: Option<SortBy>,
 }
 
 /// What tables on standard error look like.
