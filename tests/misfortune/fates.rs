@@ -68,7 +68,7 @@ pub enum Then {
     Back,
 }
 
-const MACHINES: &[&str] = &["virtualmachines", "virtualmachineinstances"];
+pub const MACHINES: &[&str] = &["virtualmachines", "virtualmachineinstances"];
 const BOTH: &[Then] = &[Then::Resume, Then::Back];
 const ON: &[Then] = &[Then::Resume];
 const HOME: &[Then] = &[Then::Back];

@@ -6,7 +6,7 @@ use serde_json::Value;
 use vmmove::sandbox::fault::Seen;
 use vmmove::sandbox::store::text;
 
-use crate::fates::At;
+use crate::fates::{At, MACHINES};
 use crate::tales::Tale;
 
 /// The numbers of the requests; all of a kind only when everything is to be tried.
@@ -34,9 +34,10 @@ pub fn of(tale: &Tale, at: At, everything: bool) -> Vec<usize> {
     }
 }
 
-/// Whether it strikes when the move has had its last look at what shows it in the target: nobody can notice any more.
+/// Whether it strikes when the move has had its last look at what shows it in the target, or at any guest: nobody can notice any more.
 pub fn is_after_the_last_look(tale: &Tale, point: usize, shown_by: &[&str]) -> bool {
-    tale.log.iter().rposition(|asked| looks(&asked.request, shown_by)).is_none_or(|last| point > last)
+    let is_over = |kinds: &[&str]| tale.log.iter().rposition(|asked| looks(&asked.request, kinds)).is_none_or(|last| point > last);
+    is_over(shown_by) || is_over(&["virtualmachineinstances"])
 }
 
 /// A look at an object of the target, of one of these kinds.
@@ -54,8 +55,10 @@ pub fn looked_at_for_the_last_time(tale: &Tale, point: usize, shown_by: &[&str])
         disks.chain([text(vm, "/metadata/name").to_owned()]).collect::<Vec<_>>()
     };
     let is_over = |names: &Vec<String>| {
-        let last = tale.log.iter().rposition(|asked| looks(&asked.request, shown_by) && names.contains(&asked.request.name));
-        last.is_some_and(|last| point > last)
+        [shown_by, MACHINES].iter().any(|kinds| {
+            let last = tale.log.iter().rposition(|asked| looks(&asked.request, kinds) && names.contains(&asked.request.name));
+            last.is_some_and(|last| point > last)
+        })
     };
     tale.originals.iter().map(names).filter(is_over).flatten().collect()
 }
