@@ -18,12 +18,9 @@ impl CustomColumns {
         if spec.is_empty() {
             return Err("custom-columns format specified but no custom columns given".to_owned());
         }
-        let column = |part: &'_ str| match part.split_once(':') {
-            Some((title, path)) => Ok((title.to_owned(), path.to_owned())),
-            None => Err(format!("unexpected custom-columns spec: {part}, expected <header>:<json-path-expr>")),
-        };
-        let columns = spec.split(',').map(column).collect::<Result<Vec<_>, _>>()?;
-        columns.into_iter().map(|(title, path)| Ok((title, relaxed(&path)?))).collect::<Result<_, _>>().map(Self)
+        let wrong = |part| format!("unexpected custom-columns spec: {part}, expected <header>:<json-path-expr>");
+        let columns = spec.split(',').map(|part| part.split_once(':').ok_or_else(|| wrong(part))).collect::<Result<Vec<_>, _>>()?;
+        columns.into_iter().map(|(title, path)| Ok((title.to_owned(), relaxed(path)?))).collect::<Result<_, _>>().map(Self)
     }
 
     /// From a file of two lines: titles, and below each its path.

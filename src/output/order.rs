@@ -1,7 +1,7 @@
 //! `--sort-by`: objects in the order of what a path finds in them.
 //!
 //! Source of the order: kubernetes/kubectl `pkg/cmd/get/sorter.go` (1.36). Quantities go by what they mean, other texts by their letters; what has
-//! nothing there comes first.
+//! nothing there comes first. kubectl compares two by two and so runs in circles where only some of the texts are quantities.
 
 use std::cmp::Ordering;
 
@@ -40,17 +40,14 @@ impl SortBy {
         if !keyed.is_empty() && keyed.iter().all(|(key, _)| key.is_none()) {
             return Err(Failure::error(format!("couldn't find any field with path {:?} in the list of objects", self.0.source())));
         }
-        let mut odd = None;
+        let values: Vec<&Value> = keyed.iter().filter_map(|(key, _)| key.as_ref()).filter(|value| !value.is_null()).collect();
+        let Some(scale) = Scale::of(&values) else {
+            return Err(Failure::error(format!("field {} cannot be sorted by: it is {}", self.0.source(), what(&values))));
+        };
         keyed.sort_by(|(one, _), (other, _)| match (one, other) {
-            (Some(one), Some(other)) => compare(one, other).unwrap_or_else(|| {
-                odd.get_or_insert_with(|| one.clone());
-                Ordering::Equal
-            }),
+            (Some(one), Some(other)) => scale.compare(one, other),
             (one, other) => one.is_some().cmp(&other.is_some()),
         });
-        if let Some(odd) = odd {
-            return Err(Failure::error(format!("field {} cannot be sorted by: it is {}", self.0.source(), what(&odd))));
-        }
         things.extend(keyed.into_iter().map(|(_, thing)| thing));
         Ok(())
     }
@@ -61,29 +58,52 @@ impl SortBy {
     }
 }
 
-/// `None` where kubectl knows no order.
-fn compare(one: &Value, other: &Value) -> Option<Ordering> {
-    match (one, other) {
-        (Value::Null, other) => Some(if other.is_null() { Ordering::Equal } else { Ordering::Less }),
-        (_, Value::Null) => Some(Ordering::Greater),
-        (Value::Number(one), Value::Number(other)) => match (one.as_i64(), other.as_i64()) {
-            (Some(one), Some(other)) => Some(one.cmp(&other)),
-            _ => one.as_f64()?.partial_cmp(&other.as_f64()?),
-        },
-        (Value::String(one), Value::String(other)) => match (quantity::milli(one), quantity::milli(other)) {
-            (Some(one), Some(other)) => Some(one.cmp(&other)),
-            _ => Some(one.cmp(other)),
-        },
-        _ => None,
+/// How all values of a field are compared: one way for all of them, for an order that holds.
+#[derive(Clone, Copy)]
+enum Scale {
+    Whole,
+    Number,
+    Quantity,
+    Text,
+}
+
+impl Scale {
+    fn of(values: &[&Value]) -> Option<Self> {
+        let all = |fits: fn(&Value) -> bool| values.iter().all(|value| fits(value));
+        [
+            (Self::Whole, all(Value::is_i64)),
+            (Self::Number, all(Value::is_number)),
+            (Self::Quantity, all(|value| milli(value).is_some())),
+            (Self::Text, all(Value::is_string)),
+        ]
+        .into_iter()
+        .find_map(|(scale, fits)| fits.then_some(scale))
+    }
+
+    /// What is null is less than anything else.
+    fn compare(self, one: &Value, other: &Value) -> Ordering {
+        match self {
+            Self::Whole => one.as_i64().cmp(&other.as_i64()),
+            Self::Number => {
+                let number = |value: &Value| value.as_f64().unwrap_or(f64::NEG_INFINITY);
+                number(one).total_cmp(&number(other))
+            }
+            Self::Quantity => milli(one).cmp(&milli(other)),
+            Self::Text => one.as_str().cmp(&other.as_str()),
+        }
     }
 }
 
-fn what(value: &Value) -> &'static str {
-    match value {
-        Value::Bool(_) => "true or false",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "an object",
-        _ => "sometimes a number and sometimes a text",
+fn milli(value: &Value) -> Option<i128> {
+    quantity::milli(value.as_str()?)
+}
+
+fn what(values: &[&Value]) -> &'static str {
+    match values.iter().find(|value| !value.is_number() && !value.is_string()) {
+        Some(Value::Bool(_)) => "true or false",
+        Some(Value::Array(_)) => "a list",
+        Some(_) => "an object",
+        None => "sometimes a number and sometimes a text",
     }
 }
 
@@ -114,6 +134,10 @@ mod tests {
     #[test]
     fn what_cannot_be_sorted_by_is_said() {
         assert_eq!(sorted(".nothing", vec![json!({})]).unwrap_err(), "couldn't find any field with path \"{.nothing}\" in the list of objects");
+        let mixed = ["9Gi", "10Gi", "2x"].map(|size| json!({"size": size})).to_vec();
+        assert_eq!(sorted(".size", mixed).unwrap(), ["10Gi", "2x", "9Gi"].map(|size| json!({"size": size})));
+        let said = sorted(".n", vec![json!({"n": 1}), json!({"n": "x"}), json!({"n": 0})]).unwrap_err();
+        assert_eq!(said, "field {.n} cannot be sorted by: it is sometimes a number and sometimes a text");
         let said = sorted(".on", vec![json!({"on": true}), json!({"on": false})]).unwrap_err();
         assert_eq!(said, "field {.on} cannot be sorted by: it is true or false");
         assert!("{.a".parse::<SortBy>().unwrap_err().starts_with("unexpected path string"));
