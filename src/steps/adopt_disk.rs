@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::cx::{Cx, foreign};
+use super::cx::Cx;
 use super::perform::Perform;
 use super::reserve_claim::source_claim;
 use crate::cluster::{Propagation, Topic};
@@ -25,7 +25,7 @@ impl Perform for AdoptDisk<'_> {
         let disk = cx.disk(self.machine, self.volume)?;
         let Some(adopter) = cx.get(End::Target, kind::DATA_VOLUME, &disk.target_claim).await? else { return Ok(Probe::Absent) };
         if !cx.marks(Role::Target, &disk.claim_uid, None).are_on(&adopter) {
-            return Ok(foreign(cx.reference(End::Target, kind::DATA_VOLUME, &disk.target_claim)));
+            return Ok(cx.foreign(cx.reference(End::Target, kind::DATA_VOLUME, &disk.target_claim), &adopter));
         }
         match DataVolume(&adopter).phase() {
             "Succeeded" => {

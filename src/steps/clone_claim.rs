@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::cx::{Cx, claim_waits, foreign};
+use super::cx::{Cx, claim_waits};
 use super::perform::Perform;
 use super::reserve_claim::source_claim;
 use super::source::{Standing, gone};
@@ -58,7 +58,7 @@ impl Perform for CloneClaim<'_> {
         let Some(clone) = cx.get(End::Source, kind::CLAIM, &name).await? else { return Ok(Probe::Absent) };
         let marks = self.marks(cx, disk);
         if !marks.are_on(&clone) {
-            return Ok(foreign(cx.reference(End::Source, kind::CLAIM, &name)));
+            return Ok(cx.foreign(cx.reference(End::Source, kind::CLAIM, &name), &clone));
         }
         // A clone of an earlier epoch does not count: it is removed and made again.
         if clone.is_deleting() {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::cx::{Cx, fault, foreign, stranger};
+use super::cx::{Cx, fault};
 use super::perform::Perform;
 use super::reserve_claim::source_claim;
 use super::source::{Standing, gone};
@@ -112,7 +112,7 @@ impl Perform for CloneDisk<'_> {
             };
         };
         if !marks.are_on(&clone) {
-            return Ok(foreign(cx.reference(End::Target, kind::DATA_VOLUME, &disk.target_claim)));
+            return Ok(cx.foreign(cx.reference(End::Target, kind::DATA_VOLUME, &disk.target_claim), &clone));
         }
         if clone.is_deleting() {
             return Ok(Probe::Underway(Progress::waiting_for(format!("datavolume {} to be deleted", clone.name()))));
@@ -157,7 +157,7 @@ impl Perform for CloneDisk<'_> {
             let left_over = claim.label(LABEL_MOVE) == Some(&cx.move_id.0);
             let message = format!("claim {} is in namespace {} already", claim.name(), cx.target().namespace);
             let at = cx.reference(End::Target, kind::CLAIM, claim.name());
-            return Err(if left_over { StepError::transient(message) } else { StepError::Blocked(stranger(at)) });
+            return Err(if left_over { StepError::transient(message) } else { StepError::Blocked(cx.stranger(at, &claim)) });
         }
         let claim = source_claim(cx, disk).await?;
         let owner = match &disk.ownership {

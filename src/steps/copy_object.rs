@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::cx::{Cx, foreign};
+use super::cx::Cx;
 use super::perform::Perform;
 use crate::cluster::Propagation;
 use crate::engine::{Probe, StepError, Undo};
@@ -43,7 +43,7 @@ impl Perform for CopyObject<'_> {
         if same_content(&self.original(cx).await?, &copy) {
             return Ok(Probe::Ours(json!({"ours": false, "uid": copy.uid(), "remark": "an identical one was there"})));
         }
-        Ok(foreign(cx.reference(End::Target, self.kind, self.name)))
+        Ok(cx.foreign(cx.reference(End::Target, self.kind, self.name), &copy))
     }
 
     async fn perform(&self, cx: &Cx, _before: &Value) -> Result<(), StepError> {

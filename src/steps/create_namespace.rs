@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::cx::{Cx, fault, foreign};
+use super::cx::{Cx, fault};
 use super::perform::Perform;
 use crate::cluster::{Dry, Propagation, Reason};
 use crate::engine::{Probe, StepError, Undo};
@@ -22,7 +22,7 @@ impl Perform for CreateNamespace<'_> {
     async fn probe(&self, cx: &Cx) -> Result<Probe, StepError> {
         let Some(namespace) = cx.get(End::Target, kind::NAMESPACE, self.namespace).await? else { return Ok(Probe::Absent) };
         if namespace.is_deleting() {
-            return Ok(foreign(cx.reference(End::Target, kind::NAMESPACE, self.namespace)));
+            return Ok(cx.foreign(cx.reference(End::Target, kind::NAMESPACE, self.namespace), &namespace));
         }
         Ok(Probe::Ours(json!({"uid": namespace.uid()})))
     }

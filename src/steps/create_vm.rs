@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::cx::{Cx, fault, foreign};
+use super::cx::{Cx, fault};
 use super::perform::Perform;
 use crate::cluster::{Dry, Propagation, Topic};
 use crate::engine::{Probe, StepError, Undo};
@@ -56,7 +56,7 @@ impl Perform for CreateVm<'_> {
         let plan = cx.machine(self.machine)?;
         let Some(vm) = cx.get(End::Target, kind::VM, &plan.target).await? else { return Ok(Probe::Absent) };
         if !marks(cx, plan).are_on(&vm) || vm.is_deleting() {
-            return Ok(foreign(cx.reference(End::Target, kind::VM, &plan.target)));
+            return Ok(cx.foreign(cx.reference(End::Target, kind::VM, &plan.target), &vm));
         }
         if !serial_patch(&vm, &plan.identity).is_empty() {
             return Ok(Probe::Absent);

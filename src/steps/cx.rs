@@ -16,7 +16,7 @@ use crate::model::graph::StepId;
 use crate::model::journal::{Cause, Epoch, Holder};
 use crate::model::kind::{self, Kind};
 use crate::model::manifest::Manifest;
-use crate::model::names::{End, MoveId, ObjectRef};
+use crate::model::names::{End, LABEL_MOVE, MoveId, ObjectRef};
 use crate::plan::document::{DiskPlan, MachinePlan, PlanSpec};
 use crate::plan::rewrite::{Marks, Role};
 use crate::plan::step::Step;
@@ -118,6 +118,23 @@ impl Cx {
         }
     }
 
+    /// Something of that name that the move did not make.
+    pub(super) fn foreign(&self, at: ObjectRef, found: &Manifest) -> Probe {
+        Probe::Foreign(self.stranger(at, found))
+    }
+
+    /// The finding about it. What another move made is not to be removed by hand.
+    pub(super) fn stranger(&self, at: ObjectRef, found: &Manifest) -> Finding {
+        let message = format!("{at} exists in namespace {} and was not made by this move", at.namespace.as_deref().unwrap_or("-"));
+        let Some(other) = found.label(LABEL_MOVE).filter(|other| *other != self.move_id.0) else {
+            return Finding::blocking("E004", at, message).hint("it is left as it is; rename or remove it, then resume the move");
+        };
+        Finding::blocking("E004", at, format!("{message}: it is marked as that of move {other}")).hint(format!(
+            "it is left as it is; look at that move with 'kubectl vmmove status {other} -n NAMESPACE', where it began; of two that are in each other's \
+             way one has to be rolled back, then the other can be resumed"
+        ))
+    }
+
     /// Asks for the deletion of exactly this object as it was seen, and of nothing that hangs on it unless asked.
     pub(super) async fn delete(&self, object: &Manifest, end: End, propagation: Propagation) -> Result<(), StepError> {
         let Some(reference) = object.reference(end) else { return Ok(()) };
@@ -146,17 +163,6 @@ pub(super) fn fault(error: ApiError) -> StepError {
     let retry = retry || error.code >= 500;
     let cause = Cause(error.to_string());
     if retry { StepError::Transient(cause) } else { StepError::Permanent(cause) }
-}
-
-/// Something of that name that the move did not make.
-pub(super) fn foreign(object: ObjectRef) -> Probe {
-    Probe::Foreign(stranger(object))
-}
-
-/// The finding about it.
-pub(super) fn stranger(object: ObjectRef) -> Finding {
-    let message = format!("{object} exists in namespace {} and was not made by this move", object.namespace.as_deref().unwrap_or("-"));
-    Finding::blocking("E004", object, message).hint("it is left as it is; rename or remove it, then resume the move")
 }
 
 /// Short words for what a claim waits for.

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::cx::{Cx, foreign};
+use super::cx::Cx;
 use super::perform::Perform;
 use super::volume::{claim_uid, is_kept};
 use crate::cluster::{Propagation, Topic};
@@ -36,7 +36,7 @@ impl Perform for ReserveClaim<'_> {
         let volume = cx.volume(name_of(disk)?).await?;
         let Some(claim) = cx.get(End::Target, kind::CLAIM, &disk.target_claim).await? else { return Ok(Probe::Absent) };
         if !cx.marks(Role::Target, &disk.claim_uid, None).are_on(&claim) {
-            return Ok(foreign(cx.reference(End::Target, kind::CLAIM, &disk.target_claim)));
+            return Ok(cx.foreign(cx.reference(End::Target, kind::CLAIM, &disk.target_claim), &claim));
         }
         Ok(if is_kept(cx, &volume) { Probe::Ours(json!({"claim": claim.uid()})) } else { Probe::Absent })
     }

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::clone_claim::staging;
-use super::cx::{Cx, claim_waits, foreign};
+use super::cx::{Cx, claim_waits};
 use super::perform::Perform;
 use super::reserve_claim::{name_of, source_claim, wanted_claim};
 use super::source::{Standing, gone};
@@ -40,8 +40,12 @@ impl SwapVolume<'_> {
     /// The target's claim, if it is there; `Err` holds the probe for one that is not ours.
     async fn target(&self, cx: &Cx, disk: &DiskPlan) -> Result<Result<Option<Manifest>, Probe>, StepError> {
         let claim = cx.get(End::Target, kind::CLAIM, &disk.target_claim).await?;
-        let ours = claim.as_ref().is_none_or(|claim| cx.marks(Role::Target, &disk.claim_uid, None).are_on(claim));
-        Ok(if ours { Ok(claim) } else { Err(foreign(cx.reference(End::Target, kind::CLAIM, &disk.target_claim))) })
+        Ok(match claim {
+            Some(claim) if !cx.marks(Role::Target, &disk.claim_uid, None).are_on(&claim) => {
+                Err(cx.foreign(cx.reference(End::Target, kind::CLAIM, &disk.target_claim), &claim))
+            }
+            ours => Ok(ours),
+        })
     }
 
     /// What is left of the clone's claim is removed; then the volume is the target's alone.

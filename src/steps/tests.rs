@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod lifting;
+mod strangers;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
