@@ -75,6 +75,20 @@ fn columns_print_what_kubectl_prints() {
 }
 
 #[test]
+fn labels_stand_where_kubectl_has_them() {
+    const FLAGS: [&str; 3] = ["-L", "app,example.com/none,tier", "--show-labels"];
+    let judge = judge();
+    let theirs = judge.says(KINDS[0], &FLAGS.map(str::to_owned));
+    let ours = judge.sandbox.types(&format!("assess -n shop {}", FLAGS.join(" ")));
+    let labels = |table: &str| {
+        let begin = table.lines().next().and_then(|titles| titles.find("APP ")).unwrap();
+        table.lines().map(|line| line.get(begin..).unwrap_or_default().trim_end().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(labels(&ours.stdout), labels(&theirs.stdout), "{ours:?}");
+    assert_eq!(labels(&ours.stdout)[0], "APP   NONE   TIER    LABELS");
+}
+
+#[test]
 fn objects_are_sorted_as_kubectl_sorts_them() {
     let flags = |path: &str| vec!["--sort-by".to_owned(), path.to_owned(), "-o".to_owned(), "custom-columns=NAME:.metadata.name".to_owned()];
     judge().judges(ORDERS, flags, |path, mut objects| {

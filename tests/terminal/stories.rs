@@ -79,6 +79,7 @@ const STORIES: &[Story] = &[
             "run db-1 -n shop --to prod",
             "run db-1 -n shop --to prod --yes",
             "status -n shop",
+            "status -n shop --sort-by=.status.state -o name",
             "status MOVE -n shop",
             "status MOVE -n shop -o wide",
             "status MOVE -n shop -o name",
