@@ -43,12 +43,17 @@ pub enum About {
     Wish(String),
     /// Those that exist for this guest, and those that exist for none.
     Guest(String),
+    /// The events that tell of an object of this name: what is after it in theirs is a time.
+    /// Source: kubernetes/client-go 1.36 `tools/record/event.go`, makeEvent.
+    Told(String),
 }
 
 /// How much has changed since a watch began, as counts that only grow.
 #[derive(Default)]
 pub(super) struct Changes {
     objects: HashMap<String, u64>,
+    /// By an object's name without what is after its last dot.
+    told: HashMap<String, u64>,
     /// Without changes of the status alone; with a fingerprint of everything else that a watch tells.
     wishes: HashMap<String, (u64, u64)>,
     /// By the guest that the object exists for.
@@ -72,6 +77,9 @@ impl Changes {
         let add = |to: &mut HashMap<String, u64>, name: &str| *to.entry(name.to_owned()).or_default() += 1;
         let name = object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
         add(&mut self.objects, name);
+        if let Some((subject, _)) = name.rsplit_once('.') {
+            add(&mut self.told, subject);
+        }
         let (count, before) = self.wishes.entry(name.to_owned()).or_default();
         let now = if gone { 0 } else { fingerprint(object) };
         if std::mem::replace(before, now) != now {
@@ -90,6 +98,7 @@ impl Changes {
             About::All => self.all,
             About::Object(name) => self.unknown + of(&self.objects, name),
             About::Wish(name) => self.unknown + self.wishes.get(name).map_or(0, |(count, _)| *count),
+            About::Told(name) => self.unknown + of(&self.told, name),
             About::Guest(name) => self.unknown + self.of_no_guest + of(&self.guests, name),
         }
     }

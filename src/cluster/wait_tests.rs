@@ -98,6 +98,14 @@ async fn whoever_waits_for_a_guest_sleeps_on_when_pods_of_other_guests_change() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn whoever_waits_for_what_is_told_of_an_object_sleeps_on_when_others_are_spoken_of() {
+    let (cluster, _, feed, [mut root, mut data]) = all_of(kind::EVENT, ["root", "data"].map(|name| About::Told(name.into())));
+    assert!(woken(&cluster, &mut root, 1.0).await && woken(&cluster, &mut data, 1.0).await);
+    feed.unbounded_send(event("ADDED", 105).replace("\"root\"", "\"root.18a7f3c2d1e0\"")).unwrap();
+    assert!(woken(&cluster, &mut root, 1.0).await && !woken(&cluster, &mut data, 5.0).await);
+}
+
+#[tokio::test(start_paused = true)]
 async fn whoever_waits_for_one_object_sleeps_on_when_others_change() {
     let (cluster, _, feed, [mut root, mut data]) = all_of(kind::CLAIM, ["root", "data"].map(|name| About::Object(name.into())));
     assert!(woken(&cluster, &mut root, 1.0).await && woken(&cluster, &mut data, 1.0).await);

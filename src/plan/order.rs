@@ -64,8 +64,14 @@ fn place_machine(plan: &PlanSpec, machine: &MachinePlan, namespace: &[StepId], a
 
     let mut before_fence = copies.clone();
     before_fence.extend_from_slice(namespace);
+    // Of two movers of one machine the one that reserves its first disk goes on; the other has reserved nothing that is in the way.
+    let mut needs = namespace.to_vec();
     for disk in machine.disks.iter().filter(|disk| disk.strategy == Strategy::Rebind) {
-        before_fence.push(push(Step::ReserveClaim { machine: name(), volume: disk.volume.clone() }, namespace.to_vec(), vec![]));
+        let reserved = push(Step::ReserveClaim { machine: name(), volume: disk.volume.clone() }, needs.clone(), vec![]);
+        if needs.len() == namespace.len() {
+            needs.push(reserved.clone());
+        }
+        before_fence.push(reserved);
     }
     let fence = push(Step::FenceVm { machine: name() }, vec![], before_fence);
     let stop = push(Step::StopVm { machine: name() }, vec![fence], vec![]);

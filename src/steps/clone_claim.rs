@@ -7,8 +7,7 @@ use super::cx::{Cx, claim_waits};
 use super::perform::Perform;
 use super::reserve_claim::source_claim;
 use super::source::{Standing, gone};
-use super::volume::deletion;
-use crate::cluster::{Propagation, Topic};
+use crate::cluster::Topic;
 use crate::engine::{Probe, StepError, Undo};
 use crate::model::disk::Claim;
 use crate::model::event::Progress;
@@ -65,7 +64,7 @@ impl Perform for CloneClaim<'_> {
             return Ok(Probe::Underway(Progress::waiting_for(format!("claim {name} of an earlier try to be deleted"))));
         }
         if clone.annotation(ANNOTATION_EPOCH) != marks.epoch.as_deref() {
-            return Ok(Probe::Absent);
+            return Ok(cx.volume_to_come(&clone).await.map_or(Probe::Absent, Probe::Underway));
         }
         if let (true, Some(volume)) = (Claim(&clone).is_bound(), Claim(&clone).volume_name()) {
             return Ok(Probe::Ours(json!({"claim": name, "uid": clone.uid(), "volume": volume})));
@@ -91,8 +90,7 @@ impl Perform for CloneClaim<'_> {
                 return Ok(());
             }
             cx.held(self.machine).await?;
-            cx.let_volume_go(disk, &old).await?;
-            return cx.delete(&old, End::Source, Propagation::Background).await;
+            return cx.delete_copy(disk, End::Source, &old, Some(&old)).await.map(drop);
         }
         let source = source_claim(cx, disk).await?;
         cx.create_under_fence(self.machine, End::Source, &staging_claim(&source, &staging_name(cx, disk), &marks)).await
@@ -101,16 +99,11 @@ impl Perform for CloneClaim<'_> {
     async fn undo(&self, cx: &Cx, _before: &Value, _made: Option<&Value>) -> Result<Undo, StepError> {
         let disk = cx.disk(self.machine, self.volume)?;
         let Some(clone) = staging(cx, disk).await? else { return Ok(Undo::Done) };
-        let mut stays = None;
-        if !clone.is_deleting() {
-            stays = cx.let_volume_go(disk, &clone).await?;
-            cx.delete(&clone, End::Source, Propagation::Background).await?;
-        }
-        Ok(Undo::Waiting(deletion(&format!("claim {}", clone.name()), stays)))
+        cx.delete_copy(disk, End::Source, &clone, Some(&clone)).await.map(Undo::Waiting)
     }
 
     fn topics(&self, cx: &Cx) -> Vec<(End, Topic)> {
         let Ok(disk) = cx.disk(self.machine, self.volume) else { return Vec::new() };
-        vec![cx.topic(End::Source, kind::CLAIM, Some(&staging_name(cx, disk))), cx.topic(End::Source, kind::EVENT, None)]
+        [kind::CLAIM, kind::EVENT].into_iter().map(|kind| cx.topic(End::Source, kind, Some(&staging_name(cx, disk)))).collect()
     }
 }

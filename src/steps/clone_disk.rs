@@ -6,7 +6,6 @@ use super::cx::{Cx, fault};
 use super::perform::Perform;
 use super::reserve_claim::source_claim;
 use super::source::{Standing, gone};
-use super::volume::deletion;
 use crate::cluster::{Dry, Propagation, Topic};
 use crate::engine::{Probe, StepError, Undo};
 use crate::model::disk::{Claim, DataVolume, Volume};
@@ -36,7 +35,7 @@ impl CloneDisk<'_> {
     /// on to it, and not our annotations.
     async fn take_off(&self, cx: &Cx, disk: &DiskPlan, clone: &Manifest, marks: &Marks) -> Result<(), StepError> {
         let Some(claim) = cx.get(End::Target, kind::CLAIM, &disk.target_claim).await? else { return Ok(()) };
-        if !claim.owners().any(|owner| owner.uid == clone.uid()) {
+        if !belongs_to(&claim, clone) {
             return Err(StepError::permanent(format!("claim {} of the target does not belong to its datavolume", claim.name())));
         }
         if !marks.are_on(&claim) {
@@ -49,16 +48,9 @@ impl CloneDisk<'_> {
         cx.delete(clone, End::Target, Propagation::Orphan).await
     }
 
-    /// Deletes a copy with its claim and its volume, while the source has the disk; tells what stays behind.
-    async fn let_go(&self, cx: &Cx, disk: &DiskPlan, clone: &Manifest) -> Result<Option<String>, StepError> {
-        cx.original_stands(disk, clone).await?;
-        let claim = cx.get(End::Target, kind::CLAIM, &disk.target_claim).await?;
-        let stays = match claim.filter(|claim| claim.owners().any(|owner| owner.uid == clone.uid())) {
-            Some(claim) => cx.let_volume_go(disk, &claim).await?,
-            None => None,
-        };
-        cx.delete(clone, End::Target, Propagation::Background).await?;
-        Ok(stays)
+    async fn let_go(&self, cx: &Cx, disk: &DiskPlan, clone: &Manifest) -> Result<Progress, StepError> {
+        let claim = cx.get(End::Target, kind::CLAIM, &disk.target_claim).await?.filter(|claim| belongs_to(claim, clone));
+        cx.delete_copy(disk, End::Target, clone, claim.as_ref()).await
     }
 
     /// Deletes the volume of a copy whose claim somebody deleted, if its class has it stay. Whoever may not look at volumes leaves it.
@@ -118,7 +110,11 @@ impl Perform for CloneDisk<'_> {
             return Ok(Probe::Underway(Progress::waiting_for(format!("datavolume {} to be deleted", clone.name()))));
         }
         if clone.annotation(ANNOTATION_EPOCH) != marks.epoch.as_deref() {
-            return Ok(Probe::Absent);
+            let filled = match &claim.filter(|claim| belongs_to(claim, &clone)) {
+                Some(claim) => cx.volume_to_come(claim).await,
+                None => None,
+            };
+            return Ok(filled.map_or(Probe::Absent, Probe::Underway));
         }
         if DataVolume(&clone).phase() == "Failed" {
             let why = cx.warning_about(End::Target, &clone).await.unwrap_or_else(|| "CDI does not say why".to_owned());
@@ -182,20 +178,14 @@ impl Perform for CloneDisk<'_> {
         let disk = cx.disk(self.machine, self.volume)?;
         let ours = self.marks(cx, disk);
         if let Some(clone) = self.clone(cx, disk).await?.filter(|clone| ours.are_on(clone)) {
-            let mut stays = None;
-            if !clone.is_deleting() {
-                stays = self.let_go(cx, disk, &clone).await?;
-            }
-            return Ok(Undo::Waiting(deletion(&format!("datavolume {}", clone.name()), stays)));
+            return self.let_go(cx, disk, &clone).await.map(Undo::Waiting);
         }
         // CDI copies our marks onto the claim it makes; one that outlives its DataVolume is ours to delete.
         if let Some(claim) = cx.get(End::Target, kind::CLAIM, &disk.target_claim).await?.filter(|claim| ours.are_on(claim)) {
-            let mut stays = None;
-            if !claim.is_deleting() && claim.owners().next().is_none() {
-                stays = cx.let_volume_go(disk, &claim).await?;
-                cx.delete(&claim, End::Target, Propagation::Background).await?;
+            if claim.owners().next().is_some() {
+                return Ok(Undo::Waiting(Progress::waiting_for(format!("claim {} to be deleted", claim.name()))));
             }
-            return Ok(Undo::Waiting(deletion(&format!("claim {} of the target", claim.name()), stays)));
+            return cx.delete_copy(disk, End::Target, &claim, Some(&claim)).await.map(Undo::Waiting);
         }
         self.drop_stranded(cx, disk, made).await?;
         Ok(Undo::Done)
@@ -210,6 +200,10 @@ impl Perform for CloneDisk<'_> {
 /// Whether the disk has a DataVolume in the source, and so in the target.
 fn keeps_data_volume(disk: &DiskPlan) -> bool {
     matches!(disk.ownership, Ownership::DataVolume { .. })
+}
+
+fn belongs_to(claim: &Manifest, clone: &Manifest) -> bool {
+    claim.owners().any(|owner| owner.uid == clone.uid())
 }
 
 /// A finished copy whose DataVolume has been taken off: CDI wrote our marks on it, and only it owns itself.

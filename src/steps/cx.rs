@@ -32,8 +32,8 @@ pub struct Cx {
     pub(super) outputs: RefCell<BTreeMap<StepId, Value>>,
     /// Steps that were blocked before because a guest was cut off.
     pub(super) unclean: RefCell<BTreeSet<StepId>>,
-    /// When each step was first seen waiting, by the clock.
-    pub(super) since: RefCell<BTreeMap<StepId, Duration>>,
+    /// When each step, or object of this UID, was first seen waiting, by the clock.
+    pub(super) since: RefCell<BTreeMap<String, Duration>>,
 }
 
 impl Cx {
@@ -58,6 +58,7 @@ impl Cx {
     pub(super) fn topic(&self, end: End, kind: Kind, name: Option<&str>) -> (End, Topic) {
         let namespace = kind.namespaced.then(|| self.sites.at(end).namespace.clone());
         let about = match name {
+            Some(name) if kind == kind::EVENT => About::Told(name.to_owned()),
             // What KubeVirt says of a machine while it stops and starts, its instance says as well.
             Some(name) if kind == kind::VM => About::Wish(name.to_owned()),
             Some(name) => About::Object(name.to_owned()),
@@ -105,8 +106,13 @@ impl Cx {
 
     /// How long a step has been seen waiting in this run.
     pub(super) fn waited(&self, step: &Step) -> Duration {
+        self.waited_for(&step.id().0)
+    }
+
+    /// How long a step or an object has been waited for in this run.
+    pub(super) fn waited_for(&self, what: &str) -> Duration {
         let now = self.clock.elapsed();
-        now.saturating_sub(*self.since.borrow_mut().entry(step.id()).or_insert(now))
+        now.saturating_sub(*self.since.borrow_mut().entry(what.to_owned()).or_insert(now))
     }
 
     /// Creates an object. One that exists is left for the next look to judge.

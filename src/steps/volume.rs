@@ -2,10 +2,12 @@
 //!
 //! A volume is touched only while its `claimRef` names a claim that the plan or the journal knows.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::cx::{Cx, fault};
-use crate::cluster::{Dry, Reason};
+use crate::cluster::{Dry, Propagation, Reason};
 use crate::engine::StepError;
 use crate::model::disk::{Claim, Volume};
 use crate::model::event::Progress;
@@ -18,6 +20,9 @@ use crate::model::patch::PatchOp;
 use crate::plan::document::DiskPlan;
 use crate::plan::request::Strategy;
 use crate::plan::step::Step;
+
+/// So long the volume of a copy is waited for that is not wanted any more.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 const POLICY: &str = "/spec/persistentVolumeReclaimPolicy";
 const CLAIM_REF: &str = "/spec/claimRef";
@@ -100,10 +105,28 @@ impl Cx {
         claim == [Some(self.target().namespace.as_str()), Some(disk.target_claim.as_str())]
     }
 
-    /// Has the volume of a copy go with its claim, which is about to be deleted, while the source has the disk. What stays behind is told, for
-    /// nobody would look for it.
-    pub(super) async fn let_volume_go(&self, disk: &DiskPlan, claim: &Manifest) -> Result<Option<String>, StepError> {
-        self.original_stands(disk, claim).await?;
+    /// Deletes a copy - a claim, or a DataVolume with its claim - together with its volume, as soon as that is there and while the source has the
+    /// disk. Tells what is waited for, and what stays behind all the same, for nobody would look for it.
+    pub(super) async fn delete_copy(&self, disk: &DiskPlan, end: End, copy: &Manifest, claim: Option<&Manifest>) -> Result<Progress, StepError> {
+        let kind = if copy.kind_name() == kind::CLAIM.kind { "claim" } else { "datavolume" };
+        let words = format!("{kind} {} to be deleted", copy.name());
+        if copy.is_deleting() {
+            return Ok(Progress::waiting_for(words));
+        }
+        self.original_stands(disk, copy).await?;
+        let mut stays = None;
+        if let Some(claim) = claim {
+            if let Some(progress) = self.volume_to_come(claim).await {
+                return Ok(progress);
+            }
+            stays = self.let_volume_go(disk, claim).await?;
+        }
+        self.delete(copy, end, Propagation::Background).await?;
+        Ok(Progress::waiting_for(stays.map_or_else(|| words.clone(), |stays| format!("{words}; {stays}"))))
+    }
+
+    /// Has the volume of a copy go with its claim, which is about to be deleted; tells what stays.
+    async fn let_volume_go(&self, disk: &DiskPlan, claim: &Manifest) -> Result<Option<String>, StepError> {
         let seen = match Claim(claim).volume_name() {
             Some(name) => self.get(End::Target, kind::VOLUME, name).await,
             None => Ok(None),
@@ -113,15 +136,32 @@ impl Cx {
                 Err(StepError::Permanent(cause)) => Ok(Some(format!("persistentvolume {} of it stays behind: {}", volume.name(), cause.0))),
                 discarded => discarded.map(|()| None),
             },
-            // It is being made, or nobody may look at it: then its class tells.
+            // It has not come, or nobody may look at it: then its class tells.
             Ok(None) | Err(StepError::Permanent(_)) => {
-                let class = Claim(claim).class().unwrap_or_default();
-                let found = self.get(End::Target, kind::STORAGE_CLASS, class).await.ok().flatten();
-                let kept = found.is_some_and(|found| found.text("/reclaimPolicy") == Some("Retain"));
-                Ok(kept.then(|| format!("a volume of it may stay behind, for class {class} retains volumes")))
+                let class = self.retaining_class(claim).await;
+                Ok(class.map(|class| format!("a volume of it may stay behind, for class {class} retains volumes")))
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// What the claim of a copy waits for before it can be deleted: while its volume is being made nobody can have that go with it, and a class
+    /// that retains would keep it for ever. One that its driver refuses never comes, so not for long.
+    pub(super) async fn volume_to_come(&self, claim: &Manifest) -> Option<Progress> {
+        if Claim(claim).volume_name().is_some() {
+            return None;
+        }
+        let class = self.retaining_class(claim).await?;
+        let patient = self.waited_for(claim.uid()) < PATIENCE;
+        let words = || format!("the volume of claim {}, to be deleted with it, for class {class} would keep it", claim.name());
+        patient.then(|| Progress::waiting_for(words()))
+    }
+
+    /// The class of a claim, if it keeps volumes whose claims are deleted. Who may not look at classes does not hear of it.
+    async fn retaining_class<'c>(&self, claim: &'c Manifest) -> Option<&'c str> {
+        let class = Claim(claim).class()?;
+        let found = self.get(End::Target, kind::STORAGE_CLASS, class).await.ok().flatten()?;
+        (found.text("/reclaimPolicy") == Some("Retain")).then_some(class)
     }
 
     /// Why a claim of the target is not the one on which the disk came: somebody deleted that, and CDI made another for its DataVolume, filled from
@@ -171,12 +211,6 @@ impl Cx {
         let at = ObjectRef::cluster(End::Target, kind::VOLUME, volume.name());
         self.target().cluster.patch(&at, ops, Dry::No).await.map_err(fault).map(|_| ())
     }
-}
-
-/// What an undo waits for that has asked for an object's deletion, and what stays behind of it.
-pub(super) fn deletion(object: &str, stays: Option<String>) -> Progress {
-    let words = format!("{object} to be deleted");
-    Progress::waiting_for(stays.map_or_else(|| words.clone(), |stays| format!("{words}; {stays}")))
 }
 
 /// A reference to a claim, as a volume holds it.

@@ -53,7 +53,7 @@ pub fn play(trial: &Trial, seed: u64, aloud: bool) -> Vec<String> {
         let mut wanted = if home { tale.home() } else { Some(&tale.after) };
         if home {
             story.types_all(stage.back(), true).await;
-        } else if failed && !story.types_all(stage.again(tale), !fate.may_stand).await {
+        } else if failed && !story.goes_on(!fate.may_stand).await {
             // It says that it cannot go on. Then there has to be a way back, unless the source is being removed.
             let lines = if tale.home().is_some() { stage.back() } else { Vec::new() };
             story.types_all(lines, true).await;
@@ -114,7 +114,13 @@ impl Story<'_> {
         false
     }
 
-    /// Types lines one after the other; whether they succeeded. Of several moves of one machine only one can be gone on with.
+    /// Whether it can be gone on with. Of several moves of the same machines each has got some, or none: then the ending tells.
+    async fn goes_on(&mut self, have_to: bool) -> bool {
+        let several = self.stage.moves().len() > 1;
+        self.types_all(self.stage.again(self.tale), have_to && !several).await || several
+    }
+
+    /// Types lines one after the other; whether they succeeded. Of several moves of one machine only one can be gone back over.
     async fn types_all(&mut self, lines: Vec<String>, have_to: bool) -> bool {
         let (mut failed, several) = (Vec::new(), self.stage.moves().len() > 1);
         let count = lines.len();
