@@ -31,10 +31,13 @@ pub static PODS_ON: Index = Index { name: "node", resource: Some(&catalog::POD),
 /// Claims by the namespace and name of the claim they are to be copied from.
 pub static CLONES_OF: Index = Index { name: "origin", resource: Some(&catalog::CLAIM), words: origin };
 
+/// Instances by the namespace and name of each claim that is plugged into them.
+pub static PLUGGED_INTO: Index = Index { name: "plugged", resource: Some(&catalog::VMI), words: plugged };
+
 /// Events by the name and by the identity of what they are about.
 pub static EVENTS_ABOUT: Index = Index { name: "about", resource: Some(&catalog::EVENT), words: subject };
 
-const ALL: [&Index; 7] = [&OWNED_BY, &VOLUMES_FOR, &FREE_VOLUMES, &PODS_WITH, &PODS_ON, &CLONES_OF, &EVENTS_ABOUT];
+const ALL: [&Index; 8] = [&OWNED_BY, &VOLUMES_FOR, &FREE_VOLUMES, &PODS_WITH, &PODS_ON, &CLONES_OF, &PLUGGED_INTO, &EVENTS_ABOUT];
 
 fn owners(object: &Value) -> Vec<String> {
     let owners = object.at("/metadata/ownerReferences").and_then(Value::as_array).into_iter().flatten();
@@ -59,6 +62,15 @@ fn claims_of(pod: &Value) -> Vec<String> {
 
 fn node_of(pod: &Value) -> Vec<String> {
     if matches!(text(pod, "/status/phase"), "Succeeded" | "Failed") { Vec::new() } else { vec![text(pod, "/spec/nodeName").to_owned()] }
+}
+
+fn plugged(instance: &Value) -> Vec<String> {
+    let volumes = instance.at("/spec/volumes").and_then(Value::as_array).into_iter().flatten();
+    let claim = |volume: &Value, source: &str, name: &str| {
+        let source = volume.at(source).filter(|source| source.at("/hotpluggable") == Some(&Value::Bool(true)))?;
+        Some(place(text(instance, "/metadata/namespace"), text(source, name)))
+    };
+    volumes.filter_map(|volume| claim(volume, "/persistentVolumeClaim", "/claimName").or_else(|| claim(volume, "/dataVolume", "/name"))).collect()
 }
 
 fn subject(event: &Value) -> Vec<String> {

@@ -2,7 +2,7 @@
 //! Source: kubevirt 1.8 `pkg/virt-controller/watch/vmi/{vmi,lifecycle,storage,datavolumes,volume-hotplug}.go`.
 //!
 //! Cases: `virtualmachines/a-machine-runs`, `virtualmachines/an-instance-that-is-deleted-is-made-anew`,
-//! `virtualmachines/a-missing-claim-is-waited-for`.
+//! `virtualmachines/a-missing-claim-is-waited-for`, `hot_plug/a-guest-runs-before-its-plugged-disk-is-there`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,13 +16,14 @@ use super::objects::{condition, controller, drop_finalizer, forget, list, mark, 
 use super::{Controller, Subject, backend_storage, guests, is_deleting, itself, launchers, machines, volume_updates};
 use crate::sandbox::at::At;
 use crate::sandbox::catalog::{CLAIM, DATA_VOLUME, POD, VM, VMI, VMIM};
+use crate::sandbox::index::{PLUGGED_INTO, place};
 use crate::sandbox::store::{Change, Key, text};
 use crate::sandbox::world::World;
 
 pub const SUBJECT: Subject = Subject {
     rules: instance_rules::RULES,
     controllers: &[
-        Controller { name: "virtualmachineinstance-controller", watches: &[(&VMI, itself), (&POD, of_pod)], reconcile },
+        Controller { name: "virtualmachineinstance-controller", watches: &[(&VMI, itself), (&POD, of_pod), (&CLAIM, plugged_into)], reconcile },
         Controller { name: "virt-handler", watches: &[(&VMI, itself), (&POD, of_pod)], reconcile: guests::reconcile },
     ],
 };
@@ -39,6 +40,11 @@ fn of_pod(world: &World, change: &Change) -> Vec<Key> {
         None => named(owner, "VirtualMachineInstance"),
     };
     name.map(|name| Key::new(&VMI, &change.key.namespace, &name)).into_iter().collect()
+}
+
+/// The instances into which a claim is plugged.
+fn plugged_into(world: &World, change: &Change) -> Vec<Key> {
+    world.store.find(&PLUGGED_INTO, &place(&change.key.namespace, &change.key.name)).map(|(key, _)| key.clone()).collect()
 }
 
 /// Moves an instance to a phase and notes when.
@@ -226,6 +232,18 @@ fn claim_info(claim: &Value) -> Value {
     })
 }
 
+/// What is said of a volume that no pod holds yet.
+fn unplugged(world: &World, namespace: &str, volume: &Value) -> (Value, &'static str, &'static str, String) {
+    let name = claim_of(volume).unwrap_or_default();
+    let (phase, reason, words) = match world.get(&CLAIM, namespace, name).as_deref().map(|claim| text(claim, "/status/phase")) {
+        None => ("Pending", "FailedPvcNotFound", format!("PVC {name} not found")),
+        Some("Bound") => ("Bound", "PVCNotReady", "PVC is in phase Bound".to_owned()),
+        Some("Lost") => ("Pending", "PVCNotReady", "PVC is in phase Lost".to_owned()),
+        Some(_) => ("Pending", "PVCNotReady", "PVC is in phase ClaimPending".to_owned()),
+    };
+    (json!({}), phase, reason, words)
+}
+
 /// What is known of each volume, in the order of their names.
 fn volume_status(world: &World, said: &mut Value, pod: Option<&Value>) {
     let namespace = text(said, "/metadata/namespace").to_owned();
@@ -245,19 +263,20 @@ fn volume_status(world: &World, said: &mut Value, pod: Option<&Value>) {
         }
         if is_hotplugged(volume) {
             let holder = attached.iter().find(|pod| list(pod, "/spec/volumes").iter().any(|held| text(held, "/name") == name));
-            let (hotplug, phase, message) = match holder {
+            let (hotplug, phase, reason, message) = match holder {
                 Some(pod) if launchers::is_ready(pod) => {
                     let hotplug = json!({"attachPodName": pod["metadata"]["name"], "attachPodUID": pod["metadata"]["uid"]});
-                    (hotplug, "Ready", format!("Successfully attach hotplugged volume {name} to VM"))
+                    (hotplug, "Ready", "VolumeReady", format!("Successfully attach hotplugged volume {name} to VM"))
                 }
                 Some(pod) => {
                     let message = format!("Created hotplug attachment pod {}, for volume {name}", text(pod, "/metadata/name"));
-                    (json!({"attachPodName": pod["metadata"]["name"]}), "AttachedToNode", message)
+                    (json!({"attachPodName": pod["metadata"]["name"]}), "AttachedToNode", "SuccessfulCreate", message)
                 }
-                None => (json!({}), "Pending", String::new()),
+                None => unplugged(world, &namespace, volume),
             };
             status["hotplugVolume"] = hotplug;
             status["phase"] = phase.into();
+            status["reason"] = reason.into();
             status["message"] = message.into();
         }
         all.push(status);

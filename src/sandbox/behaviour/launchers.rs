@@ -1,7 +1,8 @@
 //! The pods around a guest: its launcher, and the pods that hold what was plugged in later.
 //! Source: kubevirt 1.8 `pkg/virt-controller/services/template.go`, `pkg/virt-controller/watch/vmi/{lifecycle,volume-hotplug}.go`.
 //!
-//! Cases: `virtualmachines/a-machine-with-a-secret-runs`, `virtualmachines/no-node-meets-the-fence`.
+//! Cases: `virtualmachines/a-machine-with-a-secret-runs`, `virtualmachines/no-node-meets-the-fence`,
+//! `hot_plug/a-plugged-disk-has-a-pod-of-its-own`, `hot_plug/a-plugged-disk-goes-with-its-guest`.
 
 use std::ops::Bound;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use super::machine_rules::claim_of;
 use super::objects::{controlled_by, is_controlled_by, list, put};
 use super::{Rule, Subject, Verb, is_deleting};
 use crate::sandbox::at::At;
-use crate::sandbox::catalog::{NODE, POD, VMI};
+use crate::sandbox::catalog::{CLAIM, NODE, POD, VMI};
 use crate::sandbox::delete::{self, Deletion};
 use crate::sandbox::status::Status;
 use crate::sandbox::store::{Key, text};
@@ -189,13 +190,22 @@ fn complete(pod: &mut Value, failed: bool) {
 
 /// Keeps one pod that holds what is plugged in, in place of any that holds something else.
 pub fn attach(world: &mut World, vmi: &Value, launcher: &Value) {
-    let wanted: Vec<Value> = list(vmi, "/spec/volumes").iter().filter(|volume| is_hotplugged(volume)).filter_map(mount).collect();
+    let namespace = text(launcher, "/metadata/namespace");
+    let is_bound = |volume: &&Value| {
+        let claim = claim_of(volume).and_then(|name| world.get(&CLAIM, namespace, name));
+        claim.is_some_and(|claim| text(&claim, "/status/phase") == "Bound")
+    };
+    let plugged = list(vmi, "/spec/volumes").iter().filter(|volume| is_hotplugged(volume));
+    let wanted: Vec<Value> = plugged.filter(is_bound).filter_map(mount).collect();
     let there = attachments(world, launcher);
     let held =
         |pod: &Arc<Value>| list(pod, "/spec/volumes").iter().filter(|volume| volume.get("emptyDir").is_none()).cloned().collect::<Vec<Value>>();
     let fits = there.iter().find(|pod| held(pod) == wanted && !is_deleting(pod)).cloned();
     if fits.is_none() && !wanted.is_empty() {
-        drop(world.create(attachment(launcher, &wanted)));
+        if let Ok(pod) = world.create(attachment(launcher, &wanted)) {
+            let words = format!("Created attachment pod {}", text(&pod, "/metadata/name"));
+            world.tell(vmi, "virtualmachine-controller", "Normal", "SuccessfulCreate", &words);
+        }
     }
     // The old one goes when the new one holds what is still needed.
     if wanted.is_empty() || fits.as_deref().is_some_and(is_ready) {
