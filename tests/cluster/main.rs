@@ -34,6 +34,7 @@ mod shapes;
 mod somebody;
 mod stopping;
 mod tool;
+mod tour;
 mod weather;
 
 use std::panic::{AssertUnwindSafe, resume_unwind};
@@ -93,6 +94,9 @@ const TRIALS: &[Row] = &[
     shared!(moves::a_moved_machine_comes_back_with_its_writes),
     shared!(moves::a_machine_comes_back_from_every_phase),
     shared!(moves::cleanup_removes_only_the_source),
+    shared!(tour::the_move_of_the_readme_is_what_happens),
+    shared!(tour::a_move_is_rehearsed),
+    shared!(tour::a_dump_of_a_cluster_is_a_scenario),
     shared!(crowd::disks_that_bind_on_first_use_are_cloned_at_once),
     shared!(crowd::twenty_machines_move_at_once),
     shared!(crowd::verify_is_not_fooled),

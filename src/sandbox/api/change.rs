@@ -17,6 +17,10 @@ use crate::sandbox::write::{self, Attempt, User};
 
 const JSON_PATCH: &str = "application/json-patch+json";
 const MERGE_PATCH: &str = "application/merge-patch+json";
+/// How the media types of server-side apply begin.
+const APPLY_PATCH: &str = "application/apply-patch";
+/// What patches the sandbox takes.
+const TAKEN: [&str; 2] = [JSON_PATCH, MERGE_PATCH];
 
 /// What comes of a write: the object, whether it is new, and what the writer is warned of.
 pub struct Written {
@@ -71,6 +75,9 @@ pub fn replace(world: &mut World, user: &User, place: &Place, query: &Query, bod
 /// # Errors
 /// The refusal; 415 for kinds of patches that the sandbox leaves to real clusters.
 pub fn patch(world: &mut World, user: &User, place: &Place, query: &Query, (media, body): (&str, &[u8])) -> Result<Written, Status> {
+    if !TAKEN.contains(&media) && (!place.resource.custom || media.starts_with(APPLY_PATCH)) {
+        return Err(left_out(media));
+    }
     let key = place.key();
     let Some(old) = world.store.get(&key).cloned() else { return Err(Status::not_found(place.resource, place.name)) };
     let mut object = Value::clone(&old);
@@ -84,15 +91,7 @@ pub fn patch(world: &mut World, user: &User, place: &Place, query: &Query, (medi
             let patch: Value = serde_json::from_slice(body).map_err(|error| Status::bad_request(format!("error decoding patch: {error}")))?;
             json_patch::merge(&mut object, &patch);
         }
-        _ if place.resource.custom => {
-            return Err(Status::unsupported(&[JSON_PATCH, MERGE_PATCH, "application/apply-patch+yaml", "application/apply-patch+cbor"]));
-        }
-        other => {
-            let message = format!(
-                "{other} is left out of the sandbox: it takes {JSON_PATCH} and {MERGE_PATCH}; server-side apply and strategic merge need a real cluster"
-            );
-            return Err(Status::new(415, "UnsupportedMediaType", message));
-        }
+        _ => return Err(Status::unsupported(&[JSON_PATCH, MERGE_PATCH, "application/apply-patch+yaml", "application/apply-patch+cbor"])),
     }
     let uid = text(&object, "/metadata/uid");
     if !uid.is_empty() && uid != text(&old, "/metadata/uid") {
@@ -106,6 +105,14 @@ pub fn patch(world: &mut World, user: &User, place: &Place, query: &Query, (medi
     let mut object = fitted(place, object)?;
     let unknown = only_known(place, query, &mut object, |words| unfitting(body, words))?;
     put(world, user, place, query, (object, unknown))
+}
+
+/// What a real server takes and the sandbox does not.
+fn left_out(media: &str) -> Status {
+    let message = format!(
+        "{media} is left out of the sandbox: it takes {JSON_PATCH} and {MERGE_PATCH}; server-side apply and strategic merge need a real cluster"
+    );
+    Status::new(415, "UnsupportedMediaType", message)
 }
 
 fn put(world: &mut World, user: &User, place: &Place, query: &Query, (object, warnings): (Value, Vec<String>)) -> Result<Written, Status> {
