@@ -7,6 +7,7 @@ use vmmove::sandbox::catalog::{ALL, CLAIM, EVENT, LEASE, POD, Res, VMI, VOLUME};
 use vmmove::sandbox::store::text;
 
 use crate::endings::{BY_CHANCE, renamed};
+use crate::scenes::WROTE;
 use crate::stage::Stage;
 
 /// What is there for the sake of something else, or told of it; volumes are told by their claims.
@@ -41,7 +42,11 @@ pub fn ending(stage: &Stage) -> Value {
             let made_anew = world.get(&CLAIM, namespace, name).is_some_and(|claim| text(&claim, "/metadata/uid") != uid);
             let place = format!("volume {}of {namespace}/{name}", if made_anew { "once " } else { "" });
             names.insert(text(&volume, "/metadata/name").to_owned(), place.clone());
-            let bytes = world.disks.read(text(&volume, "/spec/csi/volumeHandle")).map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+            // What guests write when they come up tells how often they did.
+            let bytes = world.disks.read(text(&volume, "/spec/csi/volumeHandle")).map(|bytes| {
+                let text = String::from_utf8_lossy(bytes).into_owned();
+                text.lines().filter(|line| !line.starts_with(WROTE)).collect::<Vec<_>>().join("\n")
+            });
             let plain = plain(&volume);
             all[place] = json!({
                 "labels": plain["labels"], "annotations": plain["annotations"], "policy": volume["spec"]["persistentVolumeReclaimPolicy"],

@@ -28,7 +28,7 @@ metadata: {name: db-1, namespace: shop}
 spec:
   runStrategy: Always
   template:
-    metadata: {labels: {app: db}}
+    metadata: {labels: {app: db}, annotations: {sandbox/writes: WROTE}}
     spec:
       domain:
         devices:
@@ -39,8 +39,11 @@ spec:
       volumes: [{name: root, persistentVolumeClaim: {claimName: root}}, {name: data, persistentVolumeClaim: {claimName: data}}]
 ";
 
+/// What each guest of it writes on its disks when it comes up, before where it did so.
+pub const WROTE: &str = "the guest wrote in";
+
 /// A cluster at rest, at a time.
 pub fn world(seed: u64, name: &str, now: Timestamp) -> World {
-    let text = Scenario::named(name).map_or(MACHINE, |scenario| scenario.text);
-    scenario::play(seed, now, reading::read(text).unwrap()).unwrap()
+    let text = Scenario::named(name).map_or_else(|| MACHINE.replace("WROTE", WROTE), |scenario| scenario.text.to_owned());
+    scenario::play(seed, now, reading::read(&text).unwrap()).unwrap()
 }

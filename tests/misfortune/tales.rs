@@ -174,7 +174,7 @@ fn write_on_all(stage: &Stage) {
     stage.sandbox.with(|world| {
         for volume in world.list(&VOLUME, None) {
             let claim = &volume["spec"]["claimRef"];
-            let words = format!("what {}/{} holds", text(claim, "/namespace"), text(claim, "/name"));
+            let words = format!("what {}/{} holds\n", text(claim, "/namespace"), text(claim, "/name"));
             world.disks.write(text(&volume, "/spec/csi/volumeHandle"), words.as_bytes());
         }
         assert!(world.list(&CLAIM, Some("shop")).iter().any(|claim| text(claim, "/status/phase") == "Bound") || world.list(&CLAIM, None).is_empty());

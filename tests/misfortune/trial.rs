@@ -11,6 +11,7 @@ use crate::ending::ending;
 use crate::endings::differences;
 use crate::fates::{Blow, Fate, Then};
 use crate::points;
+use crate::scenes::WROTE;
 use crate::stage::{Seen, Stage, play_from};
 use crate::tales::{Back, REST, Tale};
 
@@ -72,7 +73,8 @@ pub fn play(trial: &Trial, seed: u64, aloud: bool) -> Vec<String> {
         // Whoever takes the fence away when the target is up has both running; that has to be told.
         let told =
             unnoticed || !tale.row.first.is_empty() || story.told.iter().any(|(_, seen)| seen.stderr.contains("took the fence off its source"));
-        story.wrong.extend(both_running(&stage, since).filter(|_| !(fate.unfences && told)));
+        let both = both_running(&stage, since).into_iter().chain(stale(&stage, tale));
+        story.wrong.extend(both.filter(|_| !(fate.unfences && told)));
         story.wrong.extend(lost(&stage, tale, since));
         if aloud {
             print_all(&story.told);
@@ -187,6 +189,32 @@ fn both_running(stage: &Stage, since: u64) -> Option<String> {
     })
 }
 
+/// Copies on which guests run though they lack what those of the source have written; and originals on which guests of the target have.
+fn stale(stage: &Stage, tale: &Tale) -> Vec<String> {
+    let moves = tale.line.contains("--volumes move");
+    stage.sandbox.with(|world| {
+        let mut wrong = Vec::new();
+        for volume in tale.begin.list(&VOLUME, None).iter().filter(|_| tale.row.first.is_empty() && !moves) {
+            let [namespace, name] = ["namespace", "name"].map(|field| text(volume, &format!("/spec/claimRef/{field}")));
+            let [source, target] = ["shop", "prod"].map(|place| format!("{WROTE} {place}/"));
+            let written = |volume: &Value, mark: &str| {
+                let bytes = world.disks.read(text(volume, "/spec/csi/volumeHandle")).unwrap_or_default();
+                String::from_utf8_lossy(bytes).lines().filter(|line| line.starts_with(mark)).count()
+            };
+            if written(volume, &target) > 0 {
+                wrong.push(format!("a guest of the target wrote on the volume of {namespace}/{name}"));
+            }
+            let claim = world.get(&CLAIM, "prod", name).filter(|_| namespace == "shop");
+            let copy = claim.and_then(|claim| world.get(&VOLUME, "", text(&claim, "/spec/volumeName"))).filter(|copy| written(copy, &target) > 0);
+            if let Some(copy) = copy.filter(|copy| written(copy, &source) != written(volume, &source)) {
+                let [there, here] = [written(&copy, &source), written(volume, &source)];
+                wrong.push(format!("a guest runs on a copy of {name} that has {there} of what was written {here} times"));
+            }
+        }
+        wrong
+    })
+}
+
 /// What is gone of the source, or of what somebody else made; and volumes on which not the same is written any more.
 fn lost(stage: &Stage, tale: &Tale, since: u64) -> Vec<String> {
     // A rollback deletes what the move had made, a cleanup what it had moved.
@@ -205,7 +233,8 @@ fn lost(stage: &Stage, tale: &Tale, since: u64) -> Vec<String> {
         let volumes = tale.begin.list(&VOLUME, None);
         for volume in volumes.iter().filter(|_| begins) {
             let handle = text(volume, "/spec/csi/volumeHandle");
-            if world.disks.read(handle) != tale.bytes.get(handle).map(Vec::as_slice) {
+            let now = world.disks.read(handle).unwrap_or_default();
+            if !now.starts_with(tale.bytes.get(handle).map(Vec::as_slice).unwrap_or_default()) {
                 wrong.push(format!("what was on {handle} is not there any more"));
             }
         }
