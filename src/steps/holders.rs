@@ -7,6 +7,12 @@ use crate::model::kind;
 use crate::model::manifest::Manifest;
 use crate::model::names::End;
 
+/// A volume on a node.
+pub(super) struct Attached {
+    pub volume: String,
+    pub node: String,
+}
+
 impl Cx {
     /// The first pod that is not over and mounts one of these claims or runs this machine's guest.
     pub(super) async fn pod_on(&self, end: End, machine: &str, claims: &[&str]) -> Result<Option<String>, StepError> {
@@ -16,18 +22,18 @@ impl Cx {
         Ok(pods.iter().find(holds).map(|pod| pod.name().to_owned()))
     }
 
-    /// The node that one of these volumes is still attached to. Without the right to see attachments, none is seen.
-    pub(super) async fn attachment_of(&self, volumes: &[&str]) -> Result<Option<String>, StepError> {
+    /// The first of these volumes that is still attached to a node. Without the right to see attachments, none is seen.
+    pub(super) async fn attachment_of(&self, volumes: &[&str]) -> Result<Option<Attached>, StepError> {
         let attachments = match self.source().cluster.list(kind::ATTACHMENT, None, None).await {
             Ok(attachments) => attachments,
             Err(error) if matches!(error.reason, Reason::Forbidden | Reason::NotFound) => return Ok(None),
             Err(error) => return Err(fault(error)),
         };
-        let volume = |attachment: &Manifest| attachment.text("/spec/source/persistentVolumeName").unwrap_or_default().to_owned();
-        let held = attachments.iter().find(|attachment| volumes.contains(&volume(attachment).as_str()));
-        Ok(held.map(|attachment| {
-            format!("volume {} to be detached from node {}", volume(attachment), attachment.text("/spec/nodeName").unwrap_or_default())
-        }))
+        let attached = attachments.iter().map(|attachment| {
+            let text = |pointer| attachment.text(pointer).unwrap_or_default().to_owned();
+            Attached { volume: text("/spec/source/persistentVolumeName"), node: text("/spec/nodeName") }
+        });
+        Ok(attached.into_iter().find(|attached| volumes.contains(&attached.volume.as_str())))
     }
 }
 

@@ -146,7 +146,7 @@ impl Perform for StopVm<'_> {
             (Some(probe), ..) => probe,
             _ if cut_off => return Err(self.unclean(cx)),
             (_, Some(pod), _) => Probe::Underway(Progress::waiting_for(format!("pod {pod} to end"))),
-            (.., Some(attachment)) => Probe::Underway(Progress::waiting_for(attachment)),
+            (.., Some(held)) => Probe::Underway(Progress::waiting_for(format!("volume {} to be detached from node {}", held.volume, held.node))),
             _ => Probe::Ours(json!({})),
         })
     }
@@ -164,6 +164,8 @@ impl Perform for StopVm<'_> {
     fn topics(&self, cx: &Cx) -> Vec<(End, Topic)> {
         let mut topics = vec![cx.topic(End::Source, kind::VMI, Some(self.machine)), cx.pods(End::Source, self.machine)];
         topics.push(cx.topic(End::Source, kind::VM, Some(self.machine)));
+        // They are named by hashes.
+        topics.push(cx.topic(End::Source, kind::ATTACHMENT, None));
         topics
     }
 }

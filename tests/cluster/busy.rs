@@ -12,7 +12,7 @@ use crate::moves::database;
 use crate::residue::volumes;
 use crate::scene::each;
 use crate::somebody::Somebody;
-use crate::tool::Tool;
+use crate::tool::{Answer, Tool};
 
 /// A pod that keeps claims in use.
 fn reader(namespace: &str, claim: &str) -> Value {
@@ -142,4 +142,35 @@ pub async fn a_pod_that_comes_late_is_waited_for(lab: &Lab) -> Result<()> {
         machine.has_its_bytes(lab, &target).await
     })
     .await
+}
+
+/// A volume that a node holds on to: nothing is copied or handed over until it lets go, and cleanup does not delete it either.
+pub async fn a_disk_that_is_attached_is_waited_for(lab: &Lab) -> Result<()> {
+    let (source, target) = lab.namespaces("attached").await?;
+    let machine = database(&source);
+    machine.bring_up(lab).await?;
+    let claim = lab.get("PersistentVolumeClaim", &source, "db-1-data").await?;
+    let volume = claim["spec"]["volumeName"].as_str().context("the claim has no volume")?;
+    let name = format!("csi-{source}");
+    let attachment = json!({"apiVersion": "storage.k8s.io/v1", "kind": "VolumeAttachment", "metadata": {"name": name}, "spec": {
+        "attacher": "lab.vmmove.io", "nodeName": "node1", "source": {"persistentVolumeName": volume}}});
+    lab.create(std::slice::from_ref(&attachment)).await?;
+    let tool = Tool::new(lab, &source);
+    let held = tool.run(&format!("run db-1 --to {target} --timeout 8s --yes")).await?;
+    held.ends_with(7)?;
+    held.says(&format!("waiting for volume {volume} to be detached from node node1"))?;
+    ensure!(lab.list("PersistentVolumeClaim", &target).await?.is_empty(), "something was copied from under the node");
+    let name_of_move = held.move_name()?;
+    let resumed = tool.start(&format!("resume {name_of_move} --yes"))?;
+    lab.delete("VolumeAttachment", "", &name).await?;
+    Answer::of("resume", resumed).await?.ends_with(0)?;
+    machine.has_its_bytes(lab, &target).await?;
+
+    lab.create(&[attachment]).await?;
+    let refused = tool.run(&format!("cleanup {name_of_move} --yes")).await?;
+    refused.says(&format!("persistentvolume {volume} is still attached to node node1"))?;
+    ensure!(lab.find("VirtualMachine", &source, "db-1").await?.is_some(), "the source has gone");
+    lab.delete("VolumeAttachment", "", &name).await?;
+    tool.done(&format!("cleanup {name_of_move} --yes")).await?;
+    Ok(())
 }

@@ -116,6 +116,7 @@ const TRIALS: &[Row] = &[
     shared!(busy::what_others_decide_about_is_refused),
     shared!(busy::what_is_under_way_is_refused),
     shared!(busy::a_pod_that_comes_late_is_waited_for),
+    shared!(busy::a_disk_that_is_attached_is_waited_for),
     shared!(classes::disks_go_to_another_driver_and_back),
     shared!(classes::kept_volumes_are_left_and_named_by_cleanup),
     shared!(classes::kept_volumes_of_copies_go_with_a_rollback),

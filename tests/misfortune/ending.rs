@@ -38,9 +38,9 @@ pub fn ending(stage: &Stage) -> Value {
         }
         for volume in world.list(&VOLUME, None) {
             let [namespace, name, uid] = ["namespace", "name", "uid"].map(|field| text(&volume, &format!("/spec/claimRef/{field}")));
-            // Where another claim of that name has come, this is not its volume.
-            let made_anew = world.get(&CLAIM, namespace, name).is_some_and(|claim| text(&claim, "/metadata/uid") != uid);
-            let place = format!("volume {}of {namespace}/{name}", if made_anew { "once " } else { "" });
+            // Where its claim has gone, or another of that name has come.
+            let gone = world.get(&CLAIM, namespace, name).is_none_or(|claim| text(&claim, "/metadata/uid") != uid);
+            let place = format!("volume {}of {namespace}/{name}", if gone { "once " } else { "" });
             names.insert(text(&volume, "/metadata/name").to_owned(), place.clone());
             // What guests write when they come up tells how often they did.
             let bytes = world.disks.read(text(&volume, "/spec/csi/volumeHandle")).map(|bytes| {

@@ -34,6 +34,7 @@ const KINDS: &[(&str, &str)] = &[
     ("VolumeSnapshot", "snapshot.storage.k8s.io/v1"),
     ("VolumeSnapshotClass", "snapshot.storage.k8s.io/v1"),
     ("VolumeSnapshotContent", "snapshot.storage.k8s.io/v1"),
+    ("VolumeAttachment", "storage.k8s.io/v1"),
     ("APIService", "apiregistration.k8s.io/v1"),
     ("ControllerRevision", "apps/v1"),
     ("CustomResourceDefinition", "apiextensions.k8s.io/v1"),
