@@ -15,6 +15,9 @@ use crate::plan::request::Strategy;
 /// How much of a digest people read.
 const SHORT_DIGEST: usize = 6;
 
+/// What going back does to volumes that were handed over.
+const BACK: &str = "; a rollback hands it back with what was written meanwhile";
+
 /// The text of `plan`; with `-o wide` also what is copied beside the machines and every changed field.
 pub fn plan(plan: &Plan, found: &[Finding], style: Style, now: Timestamp) -> String {
     let mut sections = vec![headline(plan), table::render(&disks::rows(plan), style, now)];
@@ -41,8 +44,8 @@ pub fn headline(plan: &Plan) -> String {
         let _ = match (copied, moved) {
             (0, 0) => write!(text, "nothing is copied"),
             (copied, 0) => write!(text, "copies {} inside the storage system", quantity::human(copied)),
-            (0, moved) => write!(text, "hands over {} without copying", quantity::human(moved)),
-            (copied, moved) => write!(text, "copies {} and hands over {}", quantity::human(copied), quantity::human(moved)),
+            (0, moved) => write!(text, "hands over {} without copying{BACK}", quantity::human(moved)),
+            (copied, moved) => write!(text, "copies {} and hands over {}{BACK}", quantity::human(copied), quantity::human(moved)),
         };
     }
     text + "\n"
@@ -113,7 +116,7 @@ mod tests {
     #[test]
     fn a_plan_reads_from_the_whole_to_the_parts() {
         insta::assert_snapshot!(plan(&shop_to_prod(), &found(), Style::default(), Timestamp::UNIX_EPOCH), @r#"
-        plan shop-to-prod, digest 3f9ac1: 2 virtual machines, 3 disks, 140Gi; copies 120Gi and hands over 20Gi
+        plan shop-to-prod, digest 3f9ac1: 2 virtual machines, 3 disks, 140Gi; copies 120Gi and hands over 20Gi; a rollback hands it back with what was written meanwhile
 
         VM      DISK        SIZE    STRATEGY      WHY
         db-1    db-1-root   20Gi    CloneRebind   class fast clones
@@ -131,7 +134,7 @@ mod tests {
     #[test]
     fn wide_shows_dependents_and_every_changed_field() {
         insta::assert_snapshot!(plan(&shop_to_prod(), &[], Style { wide: true, ..Style::default() }, Timestamp::UNIX_EPOCH), @r#"
-        plan shop-to-prod, digest 3f9ac1: 2 virtual machines, 3 disks, 140Gi; copies 120Gi and hands over 20Gi
+        plan shop-to-prod, digest 3f9ac1: 2 virtual machines, 3 disks, 140Gi; copies 120Gi and hands over 20Gi; a rollback hands it back with what was written meanwhile
 
         VM      DISK        SIZE    STRATEGY      CLASS   TARGET-CLASS   TARGET-DISK   OWNER          VOLUME   WHY
         db-1    db-1-root   20Gi    CloneRebind   fast    archive        db-1-root     dv/db-1-root   <none>   class fast clones

@@ -23,6 +23,7 @@ use crate::output::summary::Aim;
 use crate::output::table::{self, Style, nothing_found};
 use crate::plan::document::PlanSpec;
 use crate::plan::order;
+use crate::plan::request::Strategy;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -125,7 +126,9 @@ fn question(plan: &PlanSpec) -> String {
         (running, all) if running == all => "They will be down until they have started there.".to_owned(),
         (running, _) => format!("The {running} that run will be down until they have started there."),
     };
-    format!("Move {} from {} to {}? {down}", counted(all, "virtual machine"), plan.source.namespace, plan.target.namespace)
+    let hands_over = plan.machines.iter().flat_map(|machine| &machine.disks).any(|disk| disk.strategy == Strategy::Rebind);
+    let back = if hands_over { " Volumes change hands; a rollback hands them back with what was written meanwhile." } else { "" };
+    format!("Move {} from {} to {}? {down}{back}", counted(all, "virtual machine"), plan.source.namespace, plan.target.namespace)
 }
 
 fn cleanup_question(plan: &PlanSpec) -> String {
@@ -136,7 +139,7 @@ fn cleanup_question(plan: &PlanSpec) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::fixtures::{machine_plan, plan_spec};
+    use crate::plan::fixtures::{disk_plan, machine_plan, plan_spec};
 
     #[test]
     fn the_question_says_who_will_be_down() {
@@ -149,5 +152,7 @@ mod tests {
         assert_eq!(question(&plan_spec(vec![stopped.clone()])), "Move 1 virtual machine from shop to prod? It is not running.");
         let mixed = question(&plan_spec(vec![machine_plan("a", Vec::new()), stopped]));
         assert!(mixed.ends_with("The 1 that run will be down until they have started there."), "{mixed}");
+        let moved = question(&plan_spec(vec![machine_plan("a", vec![disk_plan("a", 20, Strategy::Rebind)])]));
+        assert!(moved.ends_with("Volumes change hands; a rollback hands them back with what was written meanwhile."), "{moved}");
     }
 }

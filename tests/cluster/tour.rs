@@ -105,7 +105,8 @@ pub async fn a_move_is_rehearsed(lab: &Lab) -> Result<()> {
 async fn dumped(lab: &Lab, namespace: &str) -> Result<Value> {
     let mut items = Vec::new();
     for (from, to) in [("nodes,", "cluster.json"), ("vm,", "shop.json")] {
-        let line = section("A cluster to try things on")?.lines().find(|line| line.starts_with(&format!("    kubectl get {from}")) && line.ends_with(to));
+        let line =
+            section("A cluster to try things on")?.lines().find(|line| line.starts_with(&format!("    kubectl get {from}")) && line.ends_with(to));
         let line = line.with_context(|| format!("README does not say how {to} is got"))?;
         let kinds = line.split_whitespace().nth(2).unwrap_or_default().replace(",net-attach-def", "");
         let list: Value = serde_json::from_slice(&kubectl(lab, &["get", &kinds, "-n", namespace, "-o", "json"]).await?)?;

@@ -81,18 +81,23 @@ pub fn stops_the_source(stage: &Stage, tale: &Tale) {
     stage.sandbox.with(|world| power(world, &running(tale), "stop"));
 }
 
-fn delete(world: &mut World, kind: Res, namespace: &str) {
-    for key in in_namespace(world, kind, namespace) {
-        drop(world.delete(&key));
-    }
+/// Everything of a kind that is new in the target.
+fn deletes<'a>(stage: &'a Stage, tale: &'a Tale, kind: Res) -> Act<'a> {
+    at_once(stage, move |world| {
+        for key in in_namespace(world, kind, "prod") {
+            if tale.begin.store.get(&key).is_none() {
+                drop(world.delete(&key));
+            }
+        }
+    })
 }
 
-pub fn deletes_claims<'a>(stage: &'a Stage, _: &'a Tale) -> Act<'a> {
-    at_once(stage, |world| delete(world, &CLAIM, "prod"))
+pub fn deletes_claims<'a>(stage: &'a Stage, tale: &'a Tale) -> Act<'a> {
+    deletes(stage, tale, &CLAIM)
 }
 
-pub fn deletes_machines<'a>(stage: &'a Stage, _: &'a Tale) -> Act<'a> {
-    at_once(stage, |world| delete(world, &VM, "prod"))
+pub fn deletes_machines<'a>(stage: &'a Stage, tale: &'a Tale) -> Act<'a> {
+    deletes(stage, tale, &VM)
 }
 
 pub fn deletes_the_namespace<'a>(stage: &'a Stage, _: &'a Tale) -> Act<'a> {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 use vmmove::sandbox::catalog::{CLAIM, DATA_VOLUME, Res, SECRET, SERVICE, VM, VMI, VOLUME};
 use vmmove::sandbox::fault::{Fault, What};
-use vmmove::sandbox::store::{What as Happened, text};
+use vmmove::sandbox::store::{Key, What as Happened, text};
 
 use crate::ending::ending;
 use crate::endings::differences;
@@ -60,7 +60,7 @@ pub fn play(trial: &Trial, seed: u64, aloud: bool) -> Vec<String> {
             story.types_all(lines, true).await;
             wanted = tale.home();
         }
-        if wanted == Some(&tale.after) && matches!(tale.row.back, Back::Before) {
+        if wanted == Some(&tale.after) && tale.row.back == Back::Before && tale.row.code == 0 {
             (fate.mends)(&stage, tale);
         }
         stage.pass(REST).await;
@@ -219,6 +219,8 @@ fn stale(stage: &Stage, tale: &Tale) -> Vec<String> {
 fn lost(stage: &Stage, tale: &Tale, since: u64) -> Vec<String> {
     // A rollback deletes what the move had made, a cleanup what it had moved.
     let begins = tale.row.first.is_empty();
+    let volumes: Vec<_> = tale.begin.list(&VOLUME, None).into_iter().filter(|volume| text(volume, "/spec/claimRef/namespace") == "shop").collect();
+    let is_volume = |key: &Key| key.resource == &VOLUME && volumes.iter().any(|volume| text(volume, "/metadata/name") == key.name);
     stage.sandbox.with(|world| {
         let mut wrong = Vec::new();
         let Ok(changes) = world.store.since(since) else { return vec!["too much happened to be remembered".to_owned()] };
@@ -226,11 +228,10 @@ fn lost(stage: &Stage, tale: &Tale, since: u64) -> Vec<String> {
             let is_old = tale.begin.same(&change.key, text(&change.object, "/metadata/uid")).is_some();
             let of_source = change.key.namespace == "shop" && KEPT.contains(&change.key.resource);
             let foreign = change.object.pointer("/metadata/labels/whose").is_some();
-            if foreign || (begins && is_old && (of_source || change.key.resource == &VOLUME)) {
+            if foreign || (begins && is_old && (of_source || is_volume(&change.key))) {
                 wrong.push(format!("{} was deleted", change.key));
             }
         }
-        let volumes = tale.begin.list(&VOLUME, None);
         for volume in volumes.iter().filter(|_| begins) {
             let handle = text(volume, "/spec/csi/volumeHandle");
             let now = world.disks.read(handle).unwrap_or_default();
