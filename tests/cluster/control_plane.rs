@@ -266,3 +266,13 @@ fn web(namespace: &str) -> Value {
         },
     })
 }
+
+/// The laboratory's storage driver keeps to the rules of CSI: its own tests, csi-sanity among them.
+pub async fn the_storage_driver_keeps_to_the_rules(_: &Lab) -> Result<()> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cluster/modules/csi-driver");
+    let mut tests = tokio::process::Command::new("go");
+    let output = tests.args(["test", "./..."]).current_dir(folder).env("GOWORK", "off").env("CGO_ENABLED", "0").output().await?;
+    let [out, err] = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
+    ensure!(output.status.success(), "{out}{err}");
+    Ok(())
+}

@@ -32,6 +32,7 @@ const KINDS: &[(&str, &str, usize)] = &[
     ("", "POST source configmaps", 2),
     ("", "PUT source configmaps", 1),
     ("", "PUT source configmaps", 4),
+    ("", "POST target secrets", 1),
     ("", "PATCH source virtualmachines", 1),
     ("", "POST source persistentvolumeclaims", 1),
     ("", "PATCH - persistentvolumes", 1),
@@ -71,7 +72,7 @@ impl fmt::Display for Moment {
     }
 }
 
-/// Two namespaces with a machine of two disks, one from a template and one plain.
+/// Two namespaces with a machine of two disks, one from a template and one plain, and a Secret.
 struct Scene {
     source: String,
     target: String,
@@ -83,7 +84,7 @@ struct Scene {
 impl Scene {
     async fn new(lab: &Lab, flags: &'static str) -> Result<Self> {
         let (source, target) = lab.namespaces("crash").await?;
-        let machine = Machine::new(&source, "db-1").template("db-1-root", "fast").claim("db-1-data", "fast");
+        let machine = Machine::new(&source, "db-1").template("db-1-root", "fast").claim("db-1-data", "fast").secret("login");
         machine.bring_up(lab).await?;
         let before = machine.picture(lab).await?;
         Ok(Self { source, target, machine, flags, before })

@@ -82,6 +82,7 @@ const TRIALS: &[Row] = &[
     shared!(control_plane::a_snapshot_keeps_the_bytes_of_its_time),
     shared!(control_plane::a_claim_waits_for_its_first_consumer),
     shared!(control_plane::an_export_does_not_end_its_controller),
+    shared!(control_plane::the_storage_driver_keeps_to_the_rules),
     shared!(control_plane::a_stranger_is_forbidden),
     shared!(conformance::the_sandbox_knows_the_fields_of_the_server),
     shared!(control_plane::the_proxy_counts_and_cuts),

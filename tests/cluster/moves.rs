@@ -1,6 +1,6 @@
 //! Whole moves by the built binary: each strategy there, back at every phase, and cleaned up.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use serde_json::json;
 
 use crate::lab::Lab;
@@ -39,6 +39,10 @@ pub async fn a_machine_moves_by_clone(lab: &Lab) -> Result<()> {
     let run = tool.done(&format!("run db-1 --to {target} --yes")).await?;
     run.says("1 moved, 0 failed, 0 skipped")?;
     arrived(lab, &machine, &target).await?;
+    let told = lab.list("Event", &source).await?;
+    let moving = told.iter().find(|event| event["reason"] == "Moving").context("no event says that it moves")?;
+    let words = format!("moves it to namespace {target} (move {}); it cannot be started here meanwhile", run.move_name()?);
+    ensure!(moving["involvedObject"]["name"] == "db-1" && moving["message"].to_string().contains(&words), "the event is {moving:#}");
     let after = machine.handles(lab, &target).await?;
     ensure!(before.iter().all(|handle| !after.contains(handle)), "the target is on the source's volumes");
     machine.has_its_bytes(lab, &source).await?;

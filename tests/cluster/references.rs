@@ -196,9 +196,17 @@ pub async fn what_is_in_the_way_is_refused(lab: &Lab) -> Result<()> {
     ensure!(!format!("{}{}", refused.out, refused.err).contains("sesame"), "a Secret is quoted\n{}{}", refused.out, refused.err);
     ensure!(!format!("{}{}", refused.out, refused.err).contains("c2VzYW1l"), "a Secret is quoted\n{}{}", refused.out, refused.err);
 
-    // The same content is used, and is not the move's.
+    // The same content is used, and is not the move's: neither marked, nor removed with it.
     lab.patch("Secret", &target, "login", json!({"stringData": {"password": "sesame-source"}})).await?;
-    tool.done(&format!("plan db-1 --to {target}")).await?;
+    let theirs = lab.get("Secret", &target, "login").await?;
+    let used = tool.done(&format!("run db-1 --to {target} --yes")).await?;
+    used.says("an identical one was there")?;
+    machine.has_its_bytes(lab, &target).await?;
+    ensure!(lab.get("Secret", &target, "login").await? == theirs, "the target's own Secret was changed");
+    tool.done(&format!("rollback {} --yes --discard-target-writes", used.move_name()?)).await?;
+    machine.is_back(lab, &target, &before).await?;
+    machine.wait_status(lab, "Running").await?;
+    ensure!(lab.get("Secret", &target, "login").await? == theirs, "the target's own Secret was changed by going back");
 
     lab.create(&[one(&target, "db-1", json!({"runStrategy": "Halted"})).vm()]).await?;
     let refused = tool.run(&format!("run db-1 --to {target} --yes")).await?;
