@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
+use vmmove::exit::Code;
 use vmmove::sandbox::catalog::{CLAIM, DATA_VOLUME, Res, SECRET, SERVICE, VM, VMI, VOLUME};
 use vmmove::sandbox::fault::{Fault, What};
 use vmmove::sandbox::store::{Key, What as Happened, text};
@@ -54,6 +55,8 @@ pub fn play(trial: &Trial, seed: u64, aloud: bool) -> Vec<String> {
         let mut wanted = if home { tale.home() } else { Some(&tale.after) };
         if home {
             story.types_all(stage.back(), true).await;
+        } else if story.told.last().is_some_and(|(_, seen)| seen.code == Code::UNDONE.0) {
+            wanted = tale.home();
         } else if failed && !story.goes_on(!fate.may_stand).await {
             // It says that it cannot go on. Then there has to be a way back, unless the source is being removed.
             let lines = if tale.home().is_some() { stage.back() } else { Vec::new() };
