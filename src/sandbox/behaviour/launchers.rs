@@ -201,11 +201,12 @@ pub fn attach(world: &mut World, vmi: &Value, launcher: &Value) {
     let held =
         |pod: &Arc<Value>| list(pod, "/spec/volumes").iter().filter(|volume| volume.get("emptyDir").is_none()).cloned().collect::<Vec<Value>>();
     let fits = there.iter().find(|pod| held(pod) == wanted && !is_deleting(pod)).cloned();
-    if fits.is_none() && !wanted.is_empty() {
-        if let Ok(pod) = world.create(attachment(launcher, &wanted)) {
-            let words = format!("Created attachment pod {}", text(&pod, "/metadata/name"));
-            world.tell(vmi, "virtualmachine-controller", "Normal", "SuccessfulCreate", &words);
-        }
+    if fits.is_none()
+        && !wanted.is_empty()
+        && let Ok(pod) = world.create(attachment(launcher, &wanted))
+    {
+        let words = format!("Created attachment pod {}", text(&pod, "/metadata/name"));
+        world.tell(vmi, "virtualmachine-controller", "Normal", "SuccessfulCreate", &words);
     }
     // The old one goes when the new one holds what is still needed.
     if wanted.is_empty() || fits.as_deref().is_some_and(is_ready) {
