@@ -69,8 +69,10 @@ impl Perform for FenceVm<'_> {
     async fn before(&self, cx: &Cx) -> Result<Value, StepError> {
         let plan = cx.machine(self.machine)?;
         let vm = self.vm(cx).await?;
-        if let Some(mark) = Mark::on(&vm) {
-            return Err(StepError::Blocked(self.theirs(cx, &mark)));
+        match Mark::on(&vm) {
+            Some(mark) if mark.move_id == cx.move_id.0 && mark.holder > cx.holder.number => return Err(taken_over(&mark)),
+            Some(mark) => return Err(StepError::Blocked(self.theirs(cx, &mark))),
+            None => {}
         }
         if vm.generation() != plan.generation || !self.runs_as_planned(cx).await? {
             return Err(self.changed(cx));

@@ -49,7 +49,8 @@ fn blurred<'l>(lines: impl Iterator<Item = &'l str>) -> Result<Vec<String>> {
     let chances = [(r"\s+\d+(\.\d+)?s\b", " TIME"), (r"shop-to-prod-\w{5}\b", "MOVE"), (r"digest \w{6}", "DIGEST"), (r"\b10(\.\d+){3}", "ADDRESS")];
     let chances: Vec<(Regex, &str)> = chances.into_iter().map(|(chance, name)| Ok((Regex::new(chance)?, name))).collect::<Result<_>>()?;
     let blur = |line: &str| chances.iter().fold(line.trim_end().to_owned(), |line, (chance, name)| chance.replace_all(&line, *name).into_owned());
-    let mut all: Vec<String> = lines.filter(|line| !line.trim().is_empty() && !line.contains(": waiting for ")).map(blur).collect();
+    let passes = |line: &str| line.trim().is_empty() || [": waiting for ", "; trying again in "].iter().any(|words| line.contains(words));
+    let mut all: Vec<String> = lines.filter(|line| !passes(line)).map(blur).collect();
     all.sort();
     Ok(all)
 }

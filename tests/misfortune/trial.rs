@@ -56,10 +56,11 @@ pub fn play(trial: &Trial, seed: u64, aloud: bool) -> Vec<String> {
         if home {
             story.types_all(stage.back(), true).await;
         } else if story.told.last().is_some_and(|(_, seen)| [Code::UNDONE.0, Code::STUCK.0].contains(&seen.code)) {
-            // It went back by itself, as far as it could.
+            // It went back by itself, as far as it could; a journal that could not be written does not know, and goes on.
             let lines = if story.told.last().is_some_and(|(_, seen)| seen.code == Code::STUCK.0) { stage.again(tale) } else { Vec::new() };
             story.types_all(lines, true).await;
-            wanted = tale.home();
+            let arrived = stage.sandbox.with(|world| !world.list(&VM, Some("prod")).is_empty());
+            wanted = if arrived { Some(&tale.after) } else { tale.home() };
         } else if failed && !story.goes_on(!fate.may_stand).await {
             // It says that it cannot go on. Then there has to be a way back, unless the source is being removed.
             let lines = if tale.home().is_some() { stage.back() } else { Vec::new() };

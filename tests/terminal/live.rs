@@ -1,5 +1,7 @@
 //! What a person sees at a real terminal: colours, the live display, questions, Ctrl-C, a window that changes its size.
 
+use nix::sys::signal::Signal;
+
 use crate::serving::Serving;
 use crate::tty::Tty;
 
@@ -79,17 +81,32 @@ fn who_says_no_has_changed_nothing() {
     declined(&sandbox, "n\r");
 }
 
-#[test]
-fn ctrl_c_stops_at_a_safe_point_and_says_how_to_go_on() {
+/// Stops a move in the middle, and goes on with it.
+fn stopped(stop: impl FnOnce(&mut Tty), code: u32) {
     let sandbox = Serving::start("");
     let mut tty = typed(&sandbox, "run db-1 -n shop --to prod --yes");
     tty.shows("stopping, waiting for the guest to shut down");
-    tty.types("\u{3}");
-    assert_eq!(tty.ends(), 130, "{}", tty.screen());
+    stop(&mut tty);
+    assert_eq!(tty.ends(), code, "{}", tty.screen());
     assert!(tty.screen().contains(&format!("resume {}", begun(&sandbox))), "{}", tty.screen());
     assert!(tty.has_cursor());
     let screen = done(&sandbox, &format!("resume {} -n shop --yes", begun(&sandbox)));
     assert!(screen.contains("1 moved, 0 failed, 0 skipped."), "{screen}");
+}
+
+#[test]
+fn ctrl_c_stops_at_a_safe_point_and_says_how_to_go_on() {
+    stopped(|tty| tty.types("\u{3}"), 130);
+}
+
+#[test]
+fn sigterm_stops_as_ctrl_c_does() {
+    stopped(|tty| tty.hears(Signal::SIGTERM), 143);
+}
+
+#[test]
+fn sighup_stops_as_ctrl_c_does() {
+    stopped(|tty| tty.hears(Signal::SIGHUP), 129);
 }
 
 #[test]

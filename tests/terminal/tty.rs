@@ -4,6 +4,8 @@ use std::io::{Read, Write};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 
 /// Nothing here takes so long unless it hangs.
@@ -75,6 +77,12 @@ impl Tty {
     pub fn types(&mut self, keys: &str) {
         self.keys.write_all(keys.as_bytes()).unwrap();
         self.keys.flush().unwrap();
+    }
+
+    /// Sends a signal to the program.
+    pub fn hears(&self, signal: Signal) {
+        let pid = self.child.process_id().and_then(|pid| i32::try_from(pid).ok()).unwrap();
+        kill(Pid::from_raw(pid), signal).unwrap();
     }
 
     pub fn resize(&mut self, columns: u16, rows: u16) {
