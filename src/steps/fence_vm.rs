@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::cx::{Cx, fault};
 use super::perform::Perform;
-use super::source::{Mark, gone, taken_over};
+use super::source::{Fence, Mark, gone};
 use crate::cluster::{Dry, Topic};
 use crate::engine::{Probe, StepError, Undo};
 use crate::model::event::Progress;
@@ -69,10 +69,8 @@ impl Perform for FenceVm<'_> {
     async fn before(&self, cx: &Cx) -> Result<Value, StepError> {
         let plan = cx.machine(self.machine)?;
         let vm = self.vm(cx).await?;
-        match Mark::on(&vm) {
-            Some(mark) if mark.move_id == cx.move_id.0 && mark.holder > cx.holder.number => return Err(taken_over(&mark)),
-            Some(mark) => return Err(StepError::Blocked(self.theirs(cx, &mark))),
-            None => {}
+        if let Fence::Ours(mark) | Fence::Theirs(mark) = cx.fence_on(&vm)? {
+            return Err(StepError::Blocked(self.theirs(cx, &mark)));
         }
         if vm.generation() != plan.generation || !self.runs_as_planned(cx).await? {
             return Err(self.changed(cx));
@@ -84,12 +82,11 @@ impl Perform for FenceVm<'_> {
     async fn probe(&self, cx: &Cx) -> Result<Probe, StepError> {
         let vm = self.vm(cx).await?;
         let known = cx.epoch(self.machine);
-        match Mark::on(&vm) {
-            None if known.is_some() => return Ok(Probe::Stale("its fence was removed".to_owned())),
-            None => return Ok(Probe::Absent),
-            Some(mark) if mark.move_id != cx.move_id.0 => return Ok(Probe::Foreign(self.theirs(cx, &mark))),
-            Some(mark) if mark.holder > cx.holder.number => return Err(taken_over(&mark)),
-            Some(_) => {}
+        match cx.fence_on(&vm)? {
+            Fence::None if known.is_some() => return Ok(Probe::Stale("its fence was removed".to_owned())),
+            Fence::None => return Ok(Probe::Absent),
+            Fence::Theirs(mark) => return Ok(Probe::Foreign(self.theirs(cx, &mark))),
+            Fence::Ours(_) => {}
         }
         let epoch = Epoch { uid: vm.uid().to_owned(), generation: vm.generation() };
         if known.is_some_and(|known| known != epoch) {
@@ -101,12 +98,11 @@ impl Perform for FenceVm<'_> {
     async fn perform(&self, cx: &Cx, _before: &Value) -> Result<(), StepError> {
         let vm = self.vm(cx).await?;
         let power = &cx.machine(self.machine)?.power;
-        match Mark::on(&vm) {
+        match cx.fence_on(&vm)? {
             // Every try comes after a look of its own: the one before may have lost a race.
-            Some(mark) if mark.move_id != cx.move_id.0 => return Err(StepError::Blocked(self.theirs(cx, &mark))),
-            Some(mark) if mark.holder > cx.holder.number => return Err(taken_over(&mark)),
-            None if run_field(&vm) != Some((power.field, power.value.clone())) => return Err(self.changed(cx)),
-            None if !power.running && !self.runs_as_planned(cx).await? => return Err(self.changed(cx)),
+            Fence::Theirs(mark) => return Err(StepError::Blocked(self.theirs(cx, &mark))),
+            Fence::None if run_field(&vm) != Some((power.field, power.value.clone())) => return Err(self.changed(cx)),
+            Fence::None if !power.running && !self.runs_as_planned(cx).await? => return Err(self.changed(cx)),
             _ => {}
         }
         let ops = self.missing(cx, &vm)?;
@@ -123,11 +119,7 @@ impl Perform for FenceVm<'_> {
         let uid = &cx.machine(self.machine)?.uid;
         // A source that somebody deleted has no fence to lift.
         let Some(vm) = cx.get(End::Source, kind::VM, self.machine).await?.filter(|vm| vm.uid() == uid) else { return Ok(Undo::Done) };
-        match Mark::on(&vm) {
-            Some(mark) if mark.move_id == cx.move_id.0 && mark.holder > cx.holder.number => return Err(taken_over(&mark)),
-            Some(mark) if mark.move_id == cx.move_id.0 => {}
-            _ => return Ok(Undo::Done),
-        }
+        let Fence::Ours(_) = cx.fence_on(&vm)? else { return Ok(Undo::Done) };
         let before: FenceBefore =
             serde_json::from_value(before.clone()).map_err(|error| StepError::permanent(format!("the journal is damaged: {error}")))?;
         if let Some(waiting) = self.send_off(cx, &vm).await? {

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::cx::{Cx, fault};
 use super::perform::Perform;
 use super::sites::Sites;
-use super::source::{Mark, taken_over};
+use super::source::Fence;
 use super::stop_vm::UNCLEAN;
 use super::{
     adopt_disk::AdoptDisk, clone_claim::CloneClaim, clone_disk::CloneDisk, copy_object::CopyObject, create_namespace::CreateNamespace,
@@ -137,16 +137,13 @@ impl Hand {
     pub async fn take_over(&self, machines: &[String]) -> Result<(), StepError> {
         for machine in machines {
             let Some(vm) = self.cx.get(End::Source, kind::VM, machine).await? else { continue };
-            match Mark::on(&vm) {
-                Some(mark) if mark.move_id == self.cx.move_id.0 && mark.holder > self.cx.holder.number => return Err(taken_over(&mark)),
-                Some(mark) if mark.move_id == self.cx.move_id.0 && mark.holder < self.cx.holder.number => {
-                    let text = serde_json::to_string(&self.cx.mark()).map_err(|error| StepError::permanent(error.to_string()))?;
-                    let path = format!("/metadata/annotations/{}", escape(ANNOTATION_FENCE));
-                    let was = vm.annotation(ANNOTATION_FENCE).unwrap_or_default();
-                    let ops = [PatchOp::same_object(&vm), PatchOp::Test(path.clone(), was.into()), PatchOp::Replace(path, text.into())];
-                    self.cx.source().cluster.patch(&self.cx.reference(End::Source, kind::VM, machine), &ops, Dry::No).await.map_err(fault)?;
-                }
-                _ => {}
+            let Fence::Ours(mark) = self.cx.fence_on(&vm)? else { continue };
+            if mark.holder < self.cx.holder.number {
+                let text = serde_json::to_string(&self.cx.mark()).map_err(|error| StepError::permanent(error.to_string()))?;
+                let path = format!("/metadata/annotations/{}", escape(ANNOTATION_FENCE));
+                let was = vm.annotation(ANNOTATION_FENCE).unwrap_or_default();
+                let ops = [PatchOp::same_object(&vm), PatchOp::Test(path.clone(), was.into()), PatchOp::Replace(path, text.into())];
+                self.cx.source().cluster.patch(&self.cx.reference(End::Source, kind::VM, machine), &ops, Dry::No).await.map_err(fault)?;
             }
         }
         Ok(())

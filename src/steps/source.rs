@@ -33,6 +33,13 @@ impl Mark {
     }
 }
 
+/// Whose fence is on a machine.
+pub(super) enum Fence {
+    None,
+    Ours(Mark),
+    Theirs(Mark),
+}
+
 /// How the source stands.
 pub(super) enum Standing {
     /// Fenced by this move and this holder, and unchanged since.
@@ -48,18 +55,25 @@ impl Cx {
         Mark { move_id: self.move_id.0.clone(), holder: self.holder.number, by: self.holder.name.clone() }
     }
 
+    /// Whose fence is on a machine. `Lost` when a later holder carries this move.
+    pub(super) fn fence_on(&self, vm: &Manifest) -> Result<Fence, StepError> {
+        match Mark::on(vm) {
+            None => Ok(Fence::None),
+            Some(mark) if mark.move_id != self.move_id.0 => Ok(Fence::Theirs(mark)),
+            Some(mark) if mark.holder > self.holder.number => Err(taken_over(&mark)),
+            Some(mark) => Ok(Fence::Ours(mark)),
+        }
+    }
+
     /// Reads the source machine afresh. `Lost` when another holder carries the move.
     pub(super) async fn standing(&self, machine: &str) -> Result<Standing, StepError> {
         let plan = self.machine(machine)?;
         let Some(vm) = self.as_it_is_now(machine).await?.filter(|vm| vm.uid() == plan.uid) else { return Ok(Standing::Gone) };
         let Some(epoch) = self.epoch(machine) else { return Ok(Standing::Broken("it is not fenced".to_owned())) };
-        match Mark::on(&vm) {
-            None => return Ok(Standing::Broken("its fence was removed".to_owned())),
-            Some(mark) if mark.move_id != self.move_id.0 => {
-                return Ok(Standing::Broken(format!("it was fenced by another move, {}", mark.move_id)));
-            }
-            Some(mark) if mark.holder > self.holder.number => return Err(taken_over(&mark)),
-            Some(_) => {}
+        match self.fence_on(&vm)? {
+            Fence::None => return Ok(Standing::Broken("its fence was removed".to_owned())),
+            Fence::Theirs(mark) => return Ok(Standing::Broken(format!("it was fenced by another move, {}", mark.move_id))),
+            Fence::Ours(_) => {}
         }
         let now = Epoch { uid: vm.uid().to_owned(), generation: vm.generation() };
         if now != epoch {
@@ -112,7 +126,7 @@ impl Cx {
     }
 }
 
-pub(super) fn taken_over(mark: &Mark) -> StepError {
+fn taken_over(mark: &Mark) -> StepError {
     StepError::Lost(format!("the move is carried by {} now", mark.by))
 }
 
