@@ -195,6 +195,11 @@ impl Manifest {
         })
     }
 
+    /// Whether the object of this UID is one of its owners.
+    pub fn is_owned_by(&self, uid: &str) -> bool {
+        self.owners().any(|owner| owner.uid == uid)
+    }
+
     /// This object's address at an end; `None` for a kind without a name here.
     pub fn reference(&self, end: End) -> Option<ObjectRef> {
         Some(ObjectRef { end, kind: self.kind()?, namespace: self.namespace().map(str::to_owned), name: self.name().to_owned() })

@@ -35,7 +35,7 @@ impl CloneDisk<'_> {
     /// on to it, and not our annotations.
     async fn take_off(&self, cx: &Cx, disk: &DiskPlan, clone: &Manifest, marks: &Marks) -> Result<(), StepError> {
         let Some(claim) = cx.get(End::Target, kind::CLAIM, &disk.target_claim).await? else { return Ok(()) };
-        if !belongs_to(&claim, clone) {
+        if !claim.is_owned_by(clone.uid()) {
             return Err(StepError::permanent(format!("claim {} of the target does not belong to its datavolume", claim.name())));
         }
         if !marks.are_on(&claim) {
@@ -48,8 +48,9 @@ impl CloneDisk<'_> {
         cx.delete(clone, End::Target, Propagation::Orphan).await
     }
 
+    /// Deletes a DataVolume of ours, with the claim that it has made.
     async fn let_go(&self, cx: &Cx, disk: &DiskPlan, clone: &Manifest) -> Result<Progress, StepError> {
-        let claim = cx.get(End::Target, kind::CLAIM, &disk.target_claim).await?.filter(|claim| belongs_to(claim, clone));
+        let claim = cx.get(End::Target, kind::CLAIM, &disk.target_claim).await?.filter(|claim| claim.is_owned_by(clone.uid()));
         cx.delete_copy(disk, End::Target, clone, claim.as_ref()).await
     }
 
@@ -110,7 +111,7 @@ impl Perform for CloneDisk<'_> {
             return Ok(Probe::Underway(Progress::waiting_for(format!("datavolume {} to be deleted", clone.name()))));
         }
         if clone.annotation(ANNOTATION_EPOCH) != marks.epoch.as_deref() {
-            let filled = match &claim.filter(|claim| belongs_to(claim, &clone)) {
+            let filled = match &claim.filter(|claim| claim.is_owned_by(clone.uid())) {
                 Some(claim) => cx.volume_to_come(claim).await,
                 None => None,
             };
@@ -200,10 +201,6 @@ impl Perform for CloneDisk<'_> {
 /// Whether the disk has a DataVolume in the source, and so in the target.
 fn keeps_data_volume(disk: &DiskPlan) -> bool {
     matches!(disk.ownership, Ownership::DataVolume { .. })
-}
-
-fn belongs_to(claim: &Manifest, clone: &Manifest) -> bool {
-    claim.owners().any(|owner| owner.uid == clone.uid())
 }
 
 /// A finished copy whose DataVolume has been taken off: CDI wrote our marks on it, and only it owns itself.

@@ -64,8 +64,7 @@ impl Perform for CreateVm<'_> {
         // Until KubeVirt has adopted them, deleting the machine would not delete its disks as it did in the source.
         for template in vm.list("/spec/dataVolumeTemplates") {
             let name = template.text("/metadata/name").unwrap_or_default();
-            let adopted =
-                cx.get(End::Target, kind::DATA_VOLUME, name).await?.is_some_and(|volume| volume.owners().any(|owner| owner.uid == vm.uid()));
+            let adopted = cx.get(End::Target, kind::DATA_VOLUME, name).await?.is_some_and(|volume| volume.is_owned_by(vm.uid()));
             if !adopted {
                 return Ok(Probe::Underway(Progress::waiting_for(format!("datavolume {name} to be adopted"))));
             }

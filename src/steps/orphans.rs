@@ -22,7 +22,7 @@ impl Cx {
     pub(super) async fn clones_of(&self, end: End, machine_uid: &str) -> Result<Vec<Manifest>, StepError> {
         let site = self.sites.at(end);
         let mut found = site.cluster.list(kind::DATA_VOLUME, Some(&site.namespace), None).await.map_err(fault)?;
-        found.retain(|volume| is_clone(volume) && volume.owners().any(|owner| owner.uid == machine_uid));
+        found.retain(|volume| is_clone(volume) && volume.is_owned_by(machine_uid));
         Ok(found)
     }
 

@@ -37,7 +37,7 @@ impl Perform for OwnObjects<'_> {
     async fn probe(&self, cx: &Cx) -> Result<Probe, StepError> {
         let vm = self.machine(cx).await?;
         for (kind, name, _) in self.owned(cx)? {
-            let owned = cx.get(End::Target, kind, name).await?.is_some_and(|object| object.owners().any(|owner| owner.uid == vm.uid()));
+            let owned = cx.get(End::Target, kind, name).await?.is_some_and(|object| object.is_owned_by(vm.uid()));
             if !owned {
                 return Ok(Probe::Absent);
             }

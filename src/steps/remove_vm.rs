@@ -43,7 +43,7 @@ impl Perform for RemoveVm<'_> {
         }
         // What is left of it: a final instance, and the frozen instancetypes it owned.
         let instance = cx.get(End::Source, kind::VMI, self.machine).await?;
-        if instance.is_some_and(|instance| instance.owners().any(|owner| owner.uid == plan.uid) && !instance.is_deleting()) {
+        if instance.is_some_and(|instance| instance.is_owned_by(&plan.uid) && !instance.is_deleting()) {
             return Ok(Probe::Absent);
         }
         for name in &plan.revisions {

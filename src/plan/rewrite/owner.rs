@@ -33,7 +33,7 @@ pub fn is_owned_by(data_volume: &Manifest, vm: &Manifest) -> bool {
 /// The patch that makes `owner` an owner of an object, as its controller or beside it. Empty when it is one already. It does not hold the
 /// owner back from deletion: that would need a right on the owner's finalizers.
 pub fn own(object: &Manifest, owner: &Manifest, controller: bool) -> Vec<PatchOp> {
-    if object.owners().any(|known| known.uid == owner.uid()) {
+    if object.is_owned_by(owner.uid()) {
         return Vec::new();
     }
     let reference = json!({
