@@ -65,14 +65,12 @@ fn place_machine(plan: &PlanSpec, machine: &MachinePlan, namespace: &[StepId], a
     let mut before_fence = copies.clone();
     before_fence.extend_from_slice(namespace);
     // Of two movers of one machine the one that reserves its first disk goes on; the other has reserved nothing that is in the way.
-    let mut needs = namespace.to_vec();
+    let mut reserved: Vec<StepId> = Vec::new();
     for disk in machine.disks.iter().filter(|disk| disk.strategy == Strategy::Rebind) {
-        let reserved = push(Step::ReserveClaim { machine: name(), volume: disk.volume.clone() }, needs.clone(), vec![]);
-        if needs.len() == namespace.len() {
-            needs.push(reserved.clone());
-        }
-        before_fence.push(reserved);
+        let needs = namespace.iter().chain(reserved.first()).cloned().collect();
+        reserved.push(push(Step::ReserveClaim { machine: name(), volume: disk.volume.clone() }, needs, vec![]));
     }
+    before_fence.extend(reserved);
     let fence = push(Step::FenceVm { machine: name() }, vec![], before_fence);
     let stop = push(Step::StopVm { machine: name() }, vec![fence], vec![]);
     let mut before_create = copies;
@@ -138,6 +136,21 @@ fn owns_something(machine: &MachinePlan) -> bool {
 mod tests {
     use super::*;
     use crate::model::graph::Phase;
+
+    #[test]
+    fn the_first_reservation_of_a_machine_comes_before_its_others() {
+        let mut plan = crate::plan::fixtures::plan();
+        let machine = &mut plan.machines[0];
+        let reserved = machine.disks.iter().find(|disk| disk.strategy == Strategy::Rebind).cloned().into_iter();
+        machine.disks = reserved.flat_map(|disk| ["a", "b", "c"].map(|volume| DiskPlan { volume: volume.to_owned(), ..disk.clone() })).collect();
+        let graph = graph(&plan);
+        let needs = |id: &str| graph.node(&StepId(id.to_owned())).map(|node| node.needs.clone());
+        let first = StepId("db-1/a/reserve".to_owned());
+        assert_eq!(
+            [needs("db-1/a/reserve"), needs("db-1/b/reserve"), needs("db-1/c/reserve")],
+            [Some(vec![]), Some(vec![first.clone()]), Some(vec![first])]
+        );
+    }
 
     #[test]
     fn each_node_comes_after_what_it_needs() {
