@@ -81,7 +81,7 @@ impl RemoveDisk<'_> {
         if let Some(pod) = cx.pod_on(End::Source, self.machine, &[source.name()]).await? {
             return no(format!("pod {pod} uses claim {}", source.name()));
         }
-        if let Some(held) = cx.attachment_of(&[original.name()]).await?.filter(|_| !same) {
+        if !same && let Some(held) = cx.attachment_of(&[original.name()]).await? {
             return no(format!("persistentvolume {} is still attached to node {}", held.volume, held.node));
         }
         if let Some(other) = self.used_by_machine(cx, source.name()).await? {
