@@ -16,7 +16,7 @@ use crate::model::graph::StepId;
 use crate::model::journal::{Cause, Epoch, Holder};
 use crate::model::kind::{self, Kind};
 use crate::model::manifest::Manifest;
-use crate::model::names::{End, LABEL_MOVE, MoveId, ObjectRef};
+use crate::model::names::{ANNOTATION_SOURCE_UID, End, LABEL_MOVE, MoveId, ObjectRef};
 use crate::plan::document::{DiskPlan, MachinePlan, PlanSpec};
 use crate::plan::rewrite::{Marks, Role};
 use crate::plan::step::Step;
@@ -135,9 +135,14 @@ impl Cx {
         let Some(other) = found.label(LABEL_MOVE).filter(|other| *other != self.move_id.0) else {
             return Finding::blocking("E004", at, message).hint("it is left as it is; rename or remove it, then resume the move");
         };
+        // One of the same machine or disk began where this one did; of any other nobody here knows.
+        let stands_for = found.annotation(ANNOTATION_SOURCE_UID).unwrap_or_default();
+        let same = |machine: &MachinePlan| machine.uid == stands_for || machine.disks.iter().any(|disk| disk.claim_uid == stands_for);
+        let place = if self.plan.machines.iter().any(same) { &self.source().namespace } else { "NAMESPACE" };
+        let begun = if place == "NAMESPACE" { ", with the namespace where it began" } else { "" };
         Finding::blocking("E004", at, format!("{message}: it is marked as that of move {other}")).hint(format!(
-            "it is left as it is; look at that move with 'kubectl vmmove status {other} -n NAMESPACE', where it began; of two that are in each other's \
-             way one has to be rolled back, then the other can be resumed"
+            "it is left as it is; look at that move with 'kubectl vmmove status {other} -n {place}'{begun}; of two that are in each other's way one \
+             has to be rolled back, then the other can be resumed"
         ))
     }
 
