@@ -17,10 +17,8 @@ use crate::sandbox::write::{self, Attempt, User};
 
 const JSON_PATCH: &str = "application/json-patch+json";
 const MERGE_PATCH: &str = "application/merge-patch+json";
-/// How the media types of server-side apply begin.
-const APPLY_PATCH: &str = "application/apply-patch";
-/// What patches the sandbox takes.
-const TAKEN: [&str; 2] = [JSON_PATCH, MERGE_PATCH];
+/// Server-side apply.
+const APPLY_PATCHES: [&str; 2] = ["application/apply-patch+yaml", "application/apply-patch+cbor"];
 
 /// What comes of a write: the object, whether it is new, and what the writer is warned of.
 pub struct Written {
@@ -75,23 +73,16 @@ pub fn replace(world: &mut World, user: &User, place: &Place, query: &Query, bod
 /// # Errors
 /// The refusal; 415 for kinds of patches that the sandbox leaves to real clusters.
 pub fn patch(world: &mut World, user: &User, place: &Place, query: &Query, (media, body): (&str, &[u8])) -> Result<Written, Status> {
-    if !TAKEN.contains(&media) && (!place.resource.custom || media.starts_with(APPLY_PATCH)) {
-        return Err(left_out(media));
-    }
+    takes(place, media)?;
     let key = place.key();
     let Some(old) = world.store.get(&key).cloned() else { return Err(Status::not_found(place.resource, place.name)) };
     let mut object = Value::clone(&old);
-    match media {
-        JSON_PATCH => {
-            let patch: json_patch::Patch =
-                serde_json::from_slice(body).map_err(|error| Status::bad_request(format!("error decoding patch: {error}")))?;
-            json_patch::patch(&mut object, &patch).map_err(|_| unprocessable())?;
-        }
-        MERGE_PATCH => {
-            let patch: Value = serde_json::from_slice(body).map_err(|error| Status::bad_request(format!("error decoding patch: {error}")))?;
-            json_patch::merge(&mut object, &patch);
-        }
-        _ => return Err(Status::unsupported(&[JSON_PATCH, MERGE_PATCH, "application/apply-patch+yaml", "application/apply-patch+cbor"])),
+    let undecodable = |error| Status::bad_request(format!("error decoding patch: {error}"));
+    if media == JSON_PATCH {
+        let patch: json_patch::Patch = serde_json::from_slice(body).map_err(undecodable)?;
+        json_patch::patch(&mut object, &patch).map_err(|_| unprocessable())?;
+    } else {
+        json_patch::merge(&mut object, &serde_json::from_slice(body).map_err(undecodable)?);
     }
     let uid = text(&object, "/metadata/uid");
     if !uid.is_empty() && uid != text(&old, "/metadata/uid") {
@@ -107,12 +98,18 @@ pub fn patch(world: &mut World, user: &User, place: &Place, query: &Query, (medi
     put(world, user, place, query, (object, unknown))
 }
 
-/// What a real server takes and the sandbox does not.
-fn left_out(media: &str) -> Status {
+/// Refuses a kind of patch before anything is looked up (kubernetes/apiserver 1.36 `pkg/endpoints/handlers/patch.go`, PatchResource).
+fn takes(place: &Place, media: &str) -> Result<(), Status> {
+    if [JSON_PATCH, MERGE_PATCH].contains(&media) {
+        return Ok(());
+    }
+    if place.resource.custom && !APPLY_PATCHES.contains(&media) {
+        return Err(Status::unsupported(&[JSON_PATCH, MERGE_PATCH, APPLY_PATCHES[0], APPLY_PATCHES[1]]));
+    }
     let message = format!(
         "{media} is left out of the sandbox: it takes {JSON_PATCH} and {MERGE_PATCH}; server-side apply and strategic merge need a real cluster"
     );
-    Status::new(415, "UnsupportedMediaType", message)
+    Err(Status::new(415, "UnsupportedMediaType", message))
 }
 
 fn put(world: &mut World, user: &User, place: &Place, query: &Query, (object, warnings): (Value, Vec<String>)) -> Result<Written, Status> {
