@@ -28,7 +28,8 @@ pub const SUBJECT: Subject = Subject {
     ],
 };
 
-const COMPONENT: &str = "virtualmachineinstance-controller";
+/// As which virt-controller speaks of instances: by the name of its other controller (`pkg/virt-controller/watch/application.go`, vmiRecorder).
+pub const COMPONENT: &str = "virtualmachine-controller";
 
 /// A launcher's instance; an attachment pod belongs to a launcher.
 fn of_pod(world: &World, change: &Change) -> Vec<Key> {
@@ -233,15 +234,14 @@ fn claim_info(claim: &Value) -> Value {
 }
 
 /// What is said of a volume that no pod holds yet.
-fn unplugged(world: &World, namespace: &str, volume: &Value) -> (Value, &'static str, &'static str, String) {
+fn unplugged(world: &World, namespace: &str, volume: &Value) -> (&'static str, &'static str, String) {
     let name = claim_of(volume).unwrap_or_default();
-    let (phase, reason, words) = match world.get(&CLAIM, namespace, name).as_deref().map(|claim| text(claim, "/status/phase")) {
+    match world.get(&CLAIM, namespace, name).as_deref().map(|claim| text(claim, "/status/phase")) {
         None => ("Pending", "FailedPvcNotFound", format!("PVC {name} not found")),
         Some("Bound") => ("Bound", "PVCNotReady", "PVC is in phase Bound".to_owned()),
         Some("Lost") => ("Pending", "PVCNotReady", "PVC is in phase Lost".to_owned()),
         Some(_) => ("Pending", "PVCNotReady", "PVC is in phase ClaimPending".to_owned()),
-    };
-    (json!({}), phase, reason, words)
+    }
 }
 
 /// What is known of each volume, in the order of their names.
@@ -263,18 +263,19 @@ fn volume_status(world: &World, said: &mut Value, pod: Option<&Value>) {
         }
         if is_hotplugged(volume) {
             let holder = attached.iter().find(|pod| list(pod, "/spec/volumes").iter().any(|held| text(held, "/name") == name));
-            let (hotplug, phase, reason, message) = match holder {
+            status["hotplugVolume"] = json!({});
+            let (phase, reason, message) = match holder {
                 Some(pod) if launchers::is_ready(pod) => {
-                    let hotplug = json!({"attachPodName": pod["metadata"]["name"], "attachPodUID": pod["metadata"]["uid"]});
-                    (hotplug, "Ready", "VolumeReady", format!("Successfully attach hotplugged volume {name} to VM"))
+                    status["hotplugVolume"] = json!({"attachPodName": pod["metadata"]["name"], "attachPodUID": pod["metadata"]["uid"]});
+                    ("Ready", "VolumeReady", format!("Successfully attach hotplugged volume {name} to VM"))
                 }
                 Some(pod) => {
+                    status["hotplugVolume"] = json!({"attachPodName": pod["metadata"]["name"]});
                     let message = format!("Created hotplug attachment pod {}, for volume {name}", text(pod, "/metadata/name"));
-                    (json!({"attachPodName": pod["metadata"]["name"]}), "AttachedToNode", "SuccessfulCreate", message)
+                    ("AttachedToNode", "SuccessfulCreate", message)
                 }
                 None => unplugged(world, &namespace, volume),
             };
-            status["hotplugVolume"] = hotplug;
             status["phase"] = phase.into();
             status["reason"] = reason.into();
             status["message"] = message.into();

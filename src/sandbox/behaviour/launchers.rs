@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::instances::is_hotplugged;
+use super::instances::{COMPONENT, is_hotplugged};
 use super::machine_rules::claim_of;
 use super::objects::{controlled_by, is_controlled_by, list, put};
 use super::{Rule, Subject, Verb, is_deleting};
@@ -143,7 +143,7 @@ pub fn delete_all(world: &mut World, vmi: &Value) {
         }
         if !is_deleting(&pod) && world.delete(&Key::of(&POD, &pod)).is_ok() {
             let words = format!("Deleted virtual machine pod {}", text(&pod, "/metadata/name"));
-            world.tell(vmi, "virtualmachineinstance-controller", "Normal", "SuccessfulDelete", &words);
+            world.tell(vmi, COMPONENT, "Normal", "SuccessfulDelete", &words);
         }
     }
 }
@@ -206,7 +206,7 @@ pub fn attach(world: &mut World, vmi: &Value, launcher: &Value) {
         && let Ok(pod) = world.create(attachment(launcher, &wanted))
     {
         let words = format!("Created attachment pod {}", text(&pod, "/metadata/name"));
-        world.tell(vmi, "virtualmachine-controller", "Normal", "SuccessfulCreate", &words);
+        world.tell(vmi, COMPONENT, "Normal", "SuccessfulCreate", &words);
     }
     // The old one goes when the new one holds what is still needed.
     if wanted.is_empty() || fits.as_deref().is_some_and(is_ready) {
