@@ -161,7 +161,7 @@ pub async fn a_disk_that_is_attached_is_waited_for(lab: &Lab) -> Result<()> {
     held.says(&format!("waiting for volume {volume} to be detached from node node1"))?;
     ensure!(lab.list("PersistentVolumeClaim", &target).await?.is_empty(), "something was copied from under the node");
     let name_of_move = held.move_name()?;
-    let resumed = tool.start(&format!("resume {name_of_move} --yes"))?;
+    let resumed = tool.start(&format!("resume {name_of_move} --timeout 1m --yes"))?;
     lab.delete("VolumeAttachment", "", &name).await?;
     Answer::of("resume", resumed).await?.ends_with(0)?;
     machine.has_its_bytes(lab, &target).await?;
