@@ -29,15 +29,16 @@ fn section(heading: &str) -> Result<&'static str> {
 
 /// The commands of a section that are shown with what they say.
 fn shown(section: &str) -> Vec<Shown> {
-    let mut all: Vec<Shown> = Vec::new();
-    let mut within = false;
+    let (mut all, mut open): (Vec<Shown>, bool) = (Vec::new(), false);
     for line in section.lines() {
-        let code = line.strip_prefix("    ");
-        if let Some(command) = code.and_then(|code| code.strip_prefix("$ kubectl vmmove ")) {
+        let Some(code) = line.strip_prefix("    ") else {
+            open &= line.is_empty();
+            continue;
+        };
+        if let Some(command) = code.strip_prefix("$ kubectl vmmove ") {
             all.push(Shown { line: command.to_owned(), lines: Vec::new() });
-        }
-        within = code.is_some() && (within || code.is_some_and(|code| code.starts_with('$'))) || (within && line.is_empty());
-        if let (true, Some(code), Some(last)) = (within, code.filter(|code| !code.starts_with('$')), all.last_mut()) {
+            open = true;
+        } else if let Some(last) = all.last_mut().filter(|_| open) {
             last.lines.push(code.to_owned());
         }
     }

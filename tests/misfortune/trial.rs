@@ -39,7 +39,8 @@ pub fn play(trial: &Trial, seed: u64, aloud: bool) -> Vec<String> {
         let died = story.disturbed(fate, point).await;
         stage.pass(REST).await;
         let home = then == Then::Back;
-        let failed = died || story.told.last().is_some_and(|(_, seen)| seen.code != 0);
+        let code = story.told.last().map_or(0, |(_, seen)| seen.code);
+        let failed = died || code != 0;
         let unnoticed = fate.may_stand && !failed && points::is_after_the_last_look(tale, point, fate.shown_by);
         if let Some(fault) = again.clone().filter(|_| home || failed) {
             let lines = if home { stage.back() } else { stage.again(tale) };
@@ -55,10 +56,9 @@ pub fn play(trial: &Trial, seed: u64, aloud: bool) -> Vec<String> {
         let mut wanted = if home { tale.home() } else { Some(&tale.after) };
         if home {
             story.types_all(stage.back(), true).await;
-        } else if story.told.last().is_some_and(|(_, seen)| [Code::UNDONE.0, Code::STUCK.0].contains(&seen.code)) {
+        } else if [Code::UNDONE.0, Code::STUCK.0].contains(&code) {
             // It went back by itself, as far as it could; a journal that could not be written does not know, and goes on.
-            let lines = if story.told.last().is_some_and(|(_, seen)| seen.code == Code::STUCK.0) { stage.again(tale) } else { Vec::new() };
-            story.types_all(lines, true).await;
+            story.types_all(if code == Code::STUCK.0 { stage.again(tale) } else { Vec::new() }, true).await;
             let arrived = stage.sandbox.with(|world| !world.list(&VM, Some("prod")).is_empty());
             wanted = if arrived { Some(&tale.after) } else { tale.home() };
         } else if failed && !story.goes_on(!fate.may_stand).await {

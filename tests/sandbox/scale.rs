@@ -49,7 +49,8 @@ fn load(name: &str) -> Result<World> {
 
 type Part = fn() -> Result<Vec<Figure>>;
 
-/// What is measured, by the word that asks for it alone. A child is counted with what its parent had when it was made, so `assess` comes first.
+/// What is measured, by the word that asks for it alone. What children take most only grows, and a child is
+/// counted with what its parent had when it was made: the small ones come first, and what is done in this process comes last.
 const PARTS: &[(&str, Part)] = &[("start", starting), ("demo", demo), ("assess", assessing), ("plan", planning), ("move", moving)];
 
 fn main() -> Result<ExitCode> {
