@@ -164,8 +164,11 @@ impl Cluster {
             };
             // A server that is silent for as long as it was given is told, not asked again.
             let silent = self.0.timeout.is_some_and(|limit| self.0.clock.elapsed().saturating_sub(asked) >= limit);
+            if silent || !call.is_read || !is_worth_repeating(&error) || attempt >= ATTEMPTS {
+                return Err(error);
+            }
             let pause = error.retry_after.unwrap_or_else(|| self.jitter(Duration::from_millis(250) * 2_u32.pow(attempt - 1)));
-            if silent || !call.is_read || !is_worth_repeating(&error) || attempt >= ATTEMPTS || waited + pause > PATIENCE {
+            if waited + pause > PATIENCE {
                 return Err(error);
             }
             tracing::debug!(path = call.path, code = error.code, attempt, "reading again in {pause:?}");

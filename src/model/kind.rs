@@ -61,6 +61,17 @@ kinds! {
     CDI = "cdi.kubevirt.io" "v1beta1" "CDI" "cdis" false;
     CDI_CONFIG = "cdi.kubevirt.io" "v1beta1" "CDIConfig" "cdiconfigs" false;
     NETWORK_ATTACHMENT = "k8s.cni.cncf.io" "v1" "NetworkAttachmentDefinition" "network-attachment-definitions" true;
+    IP_CLAIM = "k8s.cni.cncf.io" "v1alpha1" "IPAMClaim" "ipamclaims" true;
+    INGRESS = "networking.k8s.io" "v1" "Ingress" "ingresses" true;
+    ROUTE = "route.openshift.io" "v1" "Route" "routes" true;
+    HTTP_ROUTE = "gateway.networking.k8s.io" "v1" "HTTPRoute" "httproutes" true;
+    NETWORK_POLICY = "networking.k8s.io" "v1" "NetworkPolicy" "networkpolicies" true;
+    MULTI_NETWORK_POLICY = "k8s.cni.cncf.io" "v1beta1" "MultiNetworkPolicy" "multi-networkpolicies" true;
+    EGRESS_FIREWALL = "k8s.ovn.org" "v1" "EgressFirewall" "egressfirewalls" true;
+    DISRUPTION_BUDGET = "policy" "v1" "PodDisruptionBudget" "poddisruptionbudgets" true;
+    SERVICE_MONITOR = "monitoring.coreos.com" "v1" "ServiceMonitor" "servicemonitors" true;
+    POD_MONITOR = "monitoring.coreos.com" "v1" "PodMonitor" "podmonitors" true;
+    ROLE = "rbac.authorization.k8s.io" "v1" "Role" "roles" true;
     CLUSTER_ROLE = "rbac.authorization.k8s.io" "v1" "ClusterRole" "clusterroles" false;
     PROJECT_REQUEST = "project.openshift.io" "v1" "ProjectRequest" "projectrequests" false;
 }

@@ -15,6 +15,7 @@ pub mod fixtures;
 pub mod move_list;
 pub mod needs;
 pub mod order;
+pub mod pointers;
 pub mod quota;
 pub mod rbac;
 pub mod references;

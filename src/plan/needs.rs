@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use super::checks::access::USEFUL;
+use super::checks::access::useful;
 use super::document::{MachinePlan, Ownership, PlanSpec};
+use super::pointers::POINTERS;
 use super::request::Strategy;
 use crate::model::kind::{self, Kind};
 use crate::model::names::End;
@@ -190,7 +191,9 @@ impl Row {
 
 /// The rights with which a look at both ends sees everything. Without one of them a check says what it could not see.
 pub fn reads(plan: &PlanSpec) -> Vec<Need> {
-    let kinds = USEFUL.iter().map(|(end, kind, why)| Need { why: format!("see {why}"), ..row(*end, *kind, &[], May, always, "").need(plan, "list") });
+    let there = POINTERS.iter().map(|pointer| (Target, pointer.kind, "whether what points at a guest is there already"));
+    let kinds = useful().into_iter().chain(there);
+    let kinds = kinds.map(|(end, kind, why)| Need { why: format!("see {why}"), ..row(end, kind, &[], May, always, "").need(plan, "list") });
     let namespace = part(Target, ("", "namespaces", ""), &[], May, always, "see whether the namespace exists").need(plan, "get");
     kinds.chain([namespace]).collect()
 }

@@ -88,6 +88,26 @@ pub fn selects(selector: Option<Json>, labels: &BTreeMap<String, String>) -> boo
     wanted.peek().is_some() && wanted.all(|is| is)
 }
 
+/// Whether a label selector picks these labels. An empty or absent one picks everything; an operator that nobody here knows counts as a yes.
+/// Source: kubernetes/apimachinery `pkg/apis/meta/v1/helpers.go`, LabelSelectorAsSelector.
+pub fn matches(selector: Option<Json>, labels: &BTreeMap<String, String>) -> bool {
+    let Some(selector) = selector else { return true };
+    let has = |key: &str, value: Json| labels.get(key).map(String::as_str) == value.as_str();
+    let holds = |expression: Json| {
+        let value = expression.text("/key").and_then(|key| labels.get(key));
+        let named = || value.is_some_and(|value| expression.list("/values").any(|wanted| wanted.as_str() == Some(value)));
+        match expression.text("/operator") {
+            Some("In") => named(),
+            Some("NotIn") => !named(),
+            Some("Exists") => value.is_some(),
+            Some("DoesNotExist") => value.is_none(),
+            _ => true,
+        }
+    };
+    selector.at("/matchLabels").into_iter().flat_map(Json::fields).all(|(key, value)| has(key, value))
+        && selector.list("/matchExpressions").all(holds)
+}
+
 struct Found<'a> {
     place: &'a Place,
     by_name: BTreeMap<(Kind, String), Reference>,

@@ -144,6 +144,9 @@ resources! {
     JOB = kind("batch", V1, "Job", "jobs").status().common();
     CONTROLLER_REVISION = kind("apps", V1, "ControllerRevision", "controllerrevisions");
     LEASE = kind("coordination.k8s.io", V1, "Lease", "leases");
+    INGRESS = kind("networking.k8s.io", V1, "Ingress", "ingresses").status().short(&["ing"]);
+    NETWORK_POLICY = kind("networking.k8s.io", V1, "NetworkPolicy", "networkpolicies").short(&["netpol"]);
+    DISRUPTION_BUDGET = kind("policy", V1, "PodDisruptionBudget", "poddisruptionbudgets").status().short(&["pdb"]);
     CRD = kind("apiextensions.k8s.io", V1, "CustomResourceDefinition", "customresourcedefinitions").cluster().status().short(&["crd", "crds"]);
     ROLE = kind("rbac.authorization.k8s.io", V1, "Role", "roles");
     ROLE_BINDING = kind("rbac.authorization.k8s.io", V1, "RoleBinding", "rolebindings");

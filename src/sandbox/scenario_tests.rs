@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use super::*;
 use crate::sandbox::at::At;
-use crate::sandbox::catalog::{CLAIM, CLUSTER_INSTANCETYPE, DATA_VOLUME, NODE, POD, QUOTA, SNAPSHOT_CLASS, STORAGE_CLASS, VM, VM_POOL, VMI, VOLUME};
+use crate::sandbox::catalog::{
+    CLAIM, CLUSTER_INSTANCETYPE, DATA_VOLUME, NETWORK_POLICY, NODE, POD, QUOTA, SNAPSHOT_CLASS, STORAGE_CLASS, VM, VM_POOL, VMI, VOLUME,
+};
 use crate::sandbox::scenarios::{ALL, Scenario};
 
 const NOW: Timestamp = Timestamp::constant(1_767_225_600, 0);
@@ -115,6 +117,10 @@ fn those_about_machines_show_what_they_promise() {
 
     let world = at_rest("multi-network");
     assert_eq!(first(&world, &VMI, "shop", "router-1")["status"]["interfaces"].as_array().unwrap().len(), 4);
+
+    let world = at_rest("guarded");
+    assert_eq!(machines(&world, "shop"), ["old-7 Stopped", "web-1 Running"]);
+    assert_eq!(first(&world, &NETWORK_POLICY, "shop", "default-deny").at("/spec/podSelector"), Some(&json!({})));
 
     let world = at_rest("paused");
     assert_eq!(machines(&world, "shop"), ["awake-1 Running", "frozen-1 Paused"]);

@@ -35,6 +35,7 @@ scenarios! {
     "wait-for-consumer": "disks that are made only when a machine starts: one has been up, one never"
     "gitops-owned": "machines that Argo CD and Flux keep equal to a repository, and one that is free"
     "pool-owned": "two machines of a pool"
+    "guarded": "a web server with a way in from outside, a disruption budget, and a policy that bounds its traffic"
     "paused": "a machine whose guest is paused, and one that runs"
     "hot-plugged": "a machine into which a disk was plugged while it ran"
     "big-200": "two hundred running machines with two disks each"

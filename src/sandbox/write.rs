@@ -238,7 +238,8 @@ pub(super) fn finalizers(resource: Res, object: &Value) -> Vec<&Value> {
 
 /// Whether changes of what an object asks for are counted in it.
 pub(super) fn has_generation(resource: Res) -> bool {
-    resource.custom || resource == &catalog::POD || resource == &catalog::JOB || resource == &catalog::CRD
+    const COUNTED: [Res; 6] = [&catalog::POD, &catalog::JOB, &catalog::CRD, &catalog::INGRESS, &catalog::NETWORK_POLICY, &catalog::DISRUPTION_BUDGET];
+    resource.custom || COUNTED.contains(&resource)
 }
 
 /// All of an object but its metadata and what is said of it.

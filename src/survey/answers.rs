@@ -16,7 +16,7 @@ use crate::plan::needs::Need;
 /// When the server cannot be reached or does not answer an access review: no answer is not "no".
 pub async fn ask_rights(cluster: &Cluster, wanted: &[Access]) -> Result<Vec<(Access, bool)>, Failure> {
     let room = Semaphore::new(AT_ONCE);
-    let eyes = Eyes { cluster, room: &room };
+    let eyes = Eyes::new(cluster, &room);
     let mut distinct = wanted.to_vec();
     distinct.sort();
     distinct.dedup();

@@ -1,8 +1,8 @@
 //! Looking at one cluster, a bounded number of requests at a time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OnceCell, Semaphore};
 
 use crate::cluster::{Access, ApiError, Cluster, Reason};
 use crate::model::failure::Failure;
@@ -27,6 +27,8 @@ pub(super) enum Depth {
     Whole,
     /// What it holds is not looked at.
     Metadata,
+    /// As `Whole`, of a kind that many clusters do not have: asked for only where its group is served.
+    AddOn,
 }
 
 impl Row {
@@ -37,15 +39,25 @@ impl Row {
     pub(super) const fn metadata(kind: Kind) -> Self {
         Self { kind, depth: Depth::Metadata }
     }
+
+    pub(super) const fn add_on(kind: Kind) -> Self {
+        Self { kind, depth: Depth::AddOn }
+    }
 }
 
 /// A cluster, and the room for requests to it.
 pub(super) struct Eyes<'a> {
     pub cluster: &'a Cluster,
-    pub room: &'a Semaphore,
+    room: &'a Semaphore,
+    /// The API groups the server serves, once they were asked for; `None` if it does not say.
+    groups: OnceCell<Option<BTreeSet<String>>>,
 }
 
-impl Eyes<'_> {
+impl<'a> Eyes<'a> {
+    pub(super) fn new(cluster: &'a Cluster, room: &'a Semaphore) -> Self {
+        Self { cluster, room, groups: OnceCell::new() }
+    }
+
     /// Asks one question when there is room for it.
     pub(super) async fn ask<T>(&self, question: impl Future<Output = Result<T, ApiError>>) -> Result<T, ApiError> {
         let _seat = self.room.acquire().await;
@@ -63,8 +75,11 @@ impl Eyes<'_> {
 
     /// All objects of a kind, or why they are not seen.
     pub(super) async fn list(&self, row: &Row, namespace: Option<&str>) -> Result<Look, Failure> {
+        if row.depth == Depth::AddOn && !self.serves(row.kind.group).await? {
+            return Ok(Look::Missing);
+        }
         let found = match row.depth {
-            Depth::Whole => self.ask(self.cluster.list(row.kind, namespace, None)).await,
+            Depth::Whole | Depth::AddOn => self.ask(self.cluster.list(row.kind, namespace, None)).await,
             Depth::Metadata => self.ask(self.cluster.list_metadata(row.kind, namespace, None)).await,
         };
         let what = match namespace {
@@ -72,6 +87,16 @@ impl Eyes<'_> {
             None => format!("listing {}", row.kind.resource()),
         };
         look(found, &what)
+    }
+
+    /// Whether the server serves an API group; yes where it does not say.
+    async fn serves(&self, group: &str) -> Result<bool, Failure> {
+        let groups = self.groups.get_or_try_init(async || {
+            let answer = self.ask_if_any(self.cluster.raw("/apis")).await?;
+            let names = answer.as_ref().and_then(|answer| answer.get("groups")?.as_array());
+            Ok::<_, Failure>(names.map(|names| names.iter().filter_map(|group| group.get("name")?.as_str().map(str::to_owned)).collect()))
+        });
+        Ok(groups.await?.as_ref().is_none_or(|groups| groups.contains(group)))
     }
 
     /// The one object of a name, as a list of one or none.

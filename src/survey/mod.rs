@@ -40,8 +40,8 @@ pub struct Scope {
 /// When a server cannot be reached, does not know the user, or fails at a list; in kubectl's words.
 pub async fn survey(source: &Cluster, target: Option<&Cluster>, ask: &Scope) -> Result<Inventory, Failure> {
     let room = Semaphore::new(AT_ONCE);
-    let here = Eyes { cluster: source, room: &room };
-    let there = target.filter(|target| !target.is_same(source)).map(|cluster| Eyes { cluster, room: &room });
+    let here = Eyes::new(source, &room);
+    let there = target.filter(|target| !target.is_same(source)).map(|cluster| Eyes::new(cluster, &room));
     let target_namespace = ask.target_namespace.as_deref();
     let (source_cluster, target_cluster, source_parts, target_parts) = try_join!(
         cluster::seen(&here).boxed(),
@@ -71,7 +71,7 @@ pub async fn survey(source: &Cluster, target: Option<&Cluster>, ask: &Scope) -> 
 /// As [`survey`].
 pub async fn stack(cluster: &Cluster) -> Result<Stack, Failure> {
     let room = Semaphore::new(AT_ONCE);
-    cluster::stack(&Eyes { cluster, room: &room }).await
+    cluster::stack(&Eyes::new(cluster, &room)).await
 }
 
 async fn if_some<T>(question: Option<impl Future<Output = Result<T, Failure>> + Send>) -> Result<Option<T>, Failure> {
@@ -80,8 +80,13 @@ async fn if_some<T>(question: Option<impl Future<Output = Result<T, Failure>> + 
 
 /// What is seen in one namespace.
 async fn parts(eyes: &Eyes<'_>, namespace: &str) -> Result<(Look, Objects, Rights), Failure> {
-    let rows = [vms::ROWS, storage::ROWS, config::ROWS, network::ROWS].concat();
+    let rows = namespaced();
     try_join!(eyes.one(kind::NAMESPACE, namespace), lists(eyes, &rows, Some(namespace)), eyes.rights(namespace))
+}
+
+/// Everything that is looked at in a namespace.
+fn namespaced() -> Vec<Row> {
+    [vms::ROWS, storage::ROWS, config::ROWS].concat().into_iter().chain(network::rows()).collect()
 }
 
 /// One list per row.

@@ -1,6 +1,11 @@
-//! What virtual machines are connected to and reached by.
+//! What virtual machines are connected to and reached by, and what else points at them.
 
 use super::eyes::Row;
 use crate::model::kind;
+use crate::plan::pointers::POINTERS;
 
-pub(super) const ROWS: &[Row] = &[Row::whole(kind::SERVICE), Row::whole(kind::NETWORK_ATTACHMENT)];
+const ROWS: &[Row] = &[Row::whole(kind::SERVICE), Row::whole(kind::NETWORK_ATTACHMENT), Row::add_on(kind::IP_CLAIM)];
+
+pub(super) fn rows() -> impl Iterator<Item = Row> {
+    ROWS.iter().copied().chain(POINTERS.iter().map(|pointer| Row::add_on(pointer.kind)))
+}

@@ -117,7 +117,7 @@ async fn a_target_in_another_cluster_is_looked_at_there() {
 
 #[test]
 fn every_kind_of_the_tables_lives_where_its_table_says() {
-    let namespaced = [vms::ROWS, storage::ROWS, config::ROWS, network::ROWS].concat();
+    let namespaced = namespaced();
     assert!(namespaced.iter().all(|row| row.kind.namespaced));
     let mut kinds: Vec<Kind> = namespaced.iter().map(|row| row.kind).collect();
     kinds.sort();

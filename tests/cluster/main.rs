@@ -19,6 +19,7 @@ mod lab;
 mod machines;
 mod moves;
 mod pods;
+mod pointers;
 mod power;
 #[path = "../conformance/real.rs"]
 mod real;
@@ -108,6 +109,7 @@ const TRIALS: &[Row] = &[
     shared!(rights::the_printed_roles_are_enough_to_go_back),
     shared!(rights::who_may_not_clone_is_told_by_the_plan),
     shared!(power::a_fenced_machine_gets_no_guest),
+    shared!(pointers::what_points_at_a_machine_is_not_left_behind_in_silence),
     shared!(references::a_guest_keeps_what_nobody_pinned),
     shared!(references::a_machine_takes_along_what_it_refers_to),
     shared!(references::disks_of_golden_images_are_not_made_anew),

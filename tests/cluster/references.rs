@@ -78,6 +78,7 @@ pub async fn rich(lab: &Lab, source: &str) -> Result<Machine> {
     lab.create(&[
         json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata("cloud-init"), "stringData": {"userdata": "#cloud-config\n"}}),
         json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata("settings"), "data": {"key": "value"}}),
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata("answers"), "data": {"Autounattend.xml": "<unattend/>"}}),
         json!({"apiVersion": "v1", "kind": "Service", "metadata": metadata("rich"), "spec": {"selector": {"app": "rich"}, "ports": [{"port": 80}]}}),
         json!({"apiVersion": "v1", "kind": "Service", "metadata": metadata("rich-headless"), "spec": {"clusterIP": "None", "selector": {"app": "rich"}, "ports": [{"port": 80}]}}),
         kind("VirtualMachineInstancetype", json!({"cpu": {"guest": 2}, "memory": {"guest": "128Mi"}, "nodeSelector": {"kubernetes.io/os": "linux"}})),
@@ -95,6 +96,7 @@ pub async fn rich(lab: &Lab, source: &str) -> Result<Machine> {
         "template": {"spec": {"affinity": affinity, "domain": {"resources": null}}}}}));
     let machine = machine.volume(json!({"name": "seed", "cloudInitNoCloud": {"secretRef": {"name": "cloud-init"}}}));
     let machine = machine.volume(json!({"name": "settings", "configMap": {"name": "settings"}}));
+    let machine = machine.volume(json!({"name": "answers", "sysprep": {"configMap": {"name": "answers"}}}));
     let machine = machine.volume(json!({"name": "block", "persistentVolumeClaim": {"claimName": "rich-block"}}));
     machine.bring_up(lab).await?;
     let uid = vm(lab, source, "rich").await?["metadata"]["uid"].take();
@@ -134,6 +136,7 @@ pub async fn a_machine_takes_along_what_it_refers_to(lab: &Lab) -> Result<()> {
         for (kind, name) in [
             ("Secret", "cloud-init"),
             ("ConfigMap", "settings"),
+            ("ConfigMap", "answers"),
             ("Service", "rich"),
             ("VirtualMachineInstancetype", "small"),
             ("VirtualMachinePreference", "small"),

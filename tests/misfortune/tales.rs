@@ -108,6 +108,7 @@ pub const TALES: &[Row] = &[
     refused("shared-move", "shared-disk", MOVE),
     refused("gitops", "gitops-owned", PLAIN),
     refused("pool", "pool-owned", PLAIN),
+    refused("guarded", "guarded", PLAIN),
     refused("paused", "paused", PLAIN),
     refused("quota", "quota-tight", PLAIN),
 ];

@@ -5,6 +5,7 @@ use crate::model::json::Json;
 use crate::model::kind;
 use crate::model::manifest::Manifest;
 use crate::model::vm::Vm;
+use crate::model::volume::VolumeSource;
 use crate::plan::checks::Check;
 use crate::plan::checks::machines::Machine;
 use crate::plan::references::{Reference, references};
@@ -89,6 +90,62 @@ pub(super) const CHECKS: &[Check] = &[
             )
         },
     },
+    Check {
+        code: "C051",
+        title: "no Service has a port of the nodes",
+        run: |seen, ask| {
+            warn(
+                "C051",
+                seen,
+                ask,
+                node_ports,
+                "ports of the nodes that only one Service can have, so the copies get new ones",
+                "tell those who use them, or set them again when cleanup has removed the source's Services",
+            )
+        },
+    },
+    Check {
+        code: "C052",
+        title: "no Service asks for an address of its own",
+        run: |seen, ask| {
+            warn(
+                "C052",
+                seen,
+                ask,
+                asked_addresses,
+                "addresses that the source's Services hold, so that the copies wait for them or share them",
+                "remove the source's Services when the move is verified, or ask for others in the target",
+            )
+        },
+    },
+    Check {
+        code: "C053",
+        title: "no template of a disk names what is not copied",
+        run: |seen, ask| {
+            warn(
+                "C053",
+                seen,
+                ask,
+                template_sources,
+                "what templates of disks were imported with is not copied, for it is not used while the disk is there",
+                "copy it by hand if a disk shall ever be imported anew in the target",
+            )
+        },
+    },
+    Check {
+        code: "C054",
+        title: "the guest does not read where it is",
+        run: |seen, ask| {
+            warn(
+                "C054",
+                seen,
+                ask,
+                self_knowledge,
+                "volumes that tell the guest about its own pod will say the target namespace",
+                "see that the guest does not depend on the old one",
+            )
+        },
+    },
 ];
 
 fn found(machine: &Machine) -> Vec<Reference> {
@@ -121,15 +178,58 @@ fn missing(machine: &Machine, _: &MoveRequest) -> Vec<String> {
 
 fn tied(machine: &Machine, _: &MoveRequest) -> Vec<String> {
     const RUN: &str = "/spec/selector/kubevirt.io~1created-by";
-    let tied =
-        |(reference, service): (Reference, &Manifest)| (reference.kind == kind::SERVICE && service.at(RUN).is_some()).then(|| reference.name.clone());
-    seen(machine).filter_map(tied).collect()
+    services(machine).filter(|service| service.at(RUN).is_some()).map(|service| service.name().to_owned()).collect()
 }
 
 fn searches(machine: &Machine, _: &MoveRequest) -> Vec<String> {
     let domain = format!("{}.svc", machine.seen.source.namespace);
     let searched = Vm(machine.vm).instance().list("/dnsConfig/searches").filter_map(Json::as_str);
     searched.filter(|search| search.starts_with(&domain)).map(str::to_owned).collect()
+}
+
+fn node_ports(machine: &Machine, _: &MoveRequest) -> Vec<String> {
+    services(machine)
+        .flat_map(|service| {
+            let ports = service.list("/spec/ports").filter_map(|port| port.at("/nodePort")).chain(service.at("/spec/healthCheckNodePort"));
+            ports.filter_map(Json::as_u64).filter(|port| *port != 0).map(|port| format!("{port} ({})", service.name())).collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+/// Source of the annotations: metallb/metallb `internal/k8s/controllers` and its documentation (0.13 to 0.15).
+fn asked_addresses(machine: &Machine, _: &MoveRequest) -> Vec<String> {
+    const ANNOTATIONS: [&str; 2] = ["metallb.io/loadBalancerIPs", "metallb.universe.tf/loadBalancerIPs"];
+    services(machine)
+        .flat_map(|service| {
+            let annotated = ANNOTATIONS.iter().filter_map(|key| service.annotation(key));
+            let external = service.list("/spec/externalIPs").filter_map(Json::as_str);
+            let addresses = service.text("/spec/loadBalancerIP").into_iter().chain(annotated).chain(external).filter(|address| !address.is_empty());
+            addresses.map(|address| format!("{address} ({})", service.name())).collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+/// Source of the fields: containerized-data-importer `core/v1beta1/types.go`, DataVolumeSource.
+fn template_sources(machine: &Machine, _: &MoveRequest) -> Vec<String> {
+    let named = |template: Json| {
+        let disk = template.text("/metadata/name").unwrap_or("without a name").to_owned();
+        let sources: Vec<Json> = template.at("/spec/source").into_iter().flat_map(Json::fields).map(|(_, source)| source).collect();
+        let one = |field, kind| sources.iter().filter_map(|source| source.text(field)).map(|name| format!("{kind}/{name}")).collect::<Vec<_>>();
+        let headers =
+            sources.iter().flat_map(|source| source.list("/secretExtraHeaders")).filter_map(Json::as_str).map(|name| format!("secret/{name}"));
+        let named = one("/secretRef", "secret").into_iter().chain(one("/certConfigMap", "configmap")).chain(headers);
+        named.map(|name| format!("{name} ({disk})")).collect::<Vec<_>>()
+    };
+    Vm(machine.vm).data_volume_templates().flat_map(named).collect()
+}
+
+fn self_knowledge(machine: &Machine, _: &MoveRequest) -> Vec<String> {
+    let volumes = Vm(machine.vm).instance().volumes();
+    volumes.filter(|volume| volume.source == VolumeSource::DownwardApi).map(|volume| volume.name.to_owned()).collect()
+}
+
+fn services<'a>(machine: &Machine<'a>) -> impl Iterator<Item = &'a Manifest> + use<'a> {
+    seen(machine).filter(|(reference, _)| reference.kind == kind::SERVICE).map(|(_, service)| service)
 }
 
 /// The references of which the object was seen.

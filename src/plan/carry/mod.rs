@@ -5,6 +5,7 @@
 mod dependents;
 mod devices;
 mod networks;
+mod pointers;
 mod state;
 mod volumes;
 
@@ -16,7 +17,7 @@ use crate::model::inventory::Inventory;
 use crate::model::manifest::Manifest;
 
 /// Every row, grouped by subject.
-pub const CHECKS: &[&[Check]] = &[state::CHECKS, volumes::CHECKS, devices::CHECKS, networks::CHECKS, dependents::CHECKS];
+pub const CHECKS: &[&[Check]] = &[state::CHECKS, volumes::CHECKS, devices::CHECKS, networks::CHECKS, dependents::CHECKS, pointers::CHECKS];
 
 /// What speaks against moving this machine because the tool does not carry it, or not whole.
 pub fn not_carried(vm: &Manifest, seen: &Inventory, ask: &MoveRequest) -> Vec<Finding> {

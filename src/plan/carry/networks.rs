@@ -6,11 +6,12 @@ use super::{block, warn};
 use crate::model::inventory::Place;
 use crate::model::json::Json;
 use crate::model::kind;
+use crate::model::manifest::Manifest;
 use crate::model::vm::{InstanceSpec, Vm};
 use crate::model::volume::NetworkSource;
 use crate::plan::checks::Check;
 use crate::plan::checks::machines::Machine;
-use crate::plan::checks::network::target_network;
+use crate::plan::checks::network::{configuration, target_network};
 use crate::plan::relations::{MACHINES_OF_MAC, macs};
 use crate::plan::request::MoveRequest;
 
@@ -99,6 +100,20 @@ pub(super) const CHECKS: &[Check] = &[
             )
         },
     },
+    Check {
+        code: "C037",
+        title: "no address is kept for the machine outside it",
+        run: |seen, ask| {
+            block(
+                "C037",
+                seen,
+                ask,
+                kept_addresses,
+                "claims keep the guest's addresses for it and are not carried, so it would get others",
+                "write down its addresses and take persistent addresses off its network, or keep this machine where it is for now",
+            )
+        },
+    },
 ];
 
 /// Label of namespaces whose pods have a user-defined primary network.
@@ -181,10 +196,31 @@ fn pooled(machine: &Machine, _: &MoveRequest) -> Vec<String> {
 }
 
 fn primary(machine: &Machine, _: &MoveRequest) -> Vec<String> {
-    let Some(target) = machine.seen.target.as_ref().and_then(Place::namespace_object) else { return Vec::new() };
-    let Some(source) = machine.seen.source.namespace_object() else { return Vec::new() };
-    let differ = source.label(PRIMARY).is_some() != target.label(PRIMARY).is_some();
+    let Some(target) = machine.seen.target.as_ref() else { return Vec::new() };
+    let (Some(here), Some(there)) = (machine.seen.source.namespace_object(), target.namespace_object()) else { return Vec::new() };
+    let differ = match (here.label(PRIMARY), there.label(PRIMARY)) {
+        (None, None) => false,
+        (Some(_), Some(_)) => {
+            let networks = primary_networks(&machine.seen.source);
+            networks.is_empty() || networks != primary_networks(target)
+        }
+        _ => true,
+    };
     (differ && uses_pod_network(Vm(machine.vm).instance())).then(|| "pod network".to_owned()).into_iter().collect()
+}
+
+/// What OVN-Kubernetes made of the user-defined network that is a namespace's primary one; the attachment's own place in it is left out.
+/// Source: ovn-org/ovn-kubernetes `go-controller/pkg/clustermanager/userdefinednetwork/template/net-attach-def-template.go`.
+fn primary_networks(place: &Place) -> Vec<serde_json::Value> {
+    let networks = place.objects.all(kind::NETWORK_ATTACHMENT).filter_map(configuration);
+    networks.filter(|network| network.get("role").and_then(serde_json::Value::as_str) == Some("primary")).collect()
+}
+
+/// Addresses that outlive the guest, in claims that OVN-Kubernetes' controller makes for a machine and labels with its name.
+/// Source: kubevirt/ipam-extensions `pkg/vminetworkscontroller/vmi_controller.go`.
+fn kept_addresses(machine: &Machine, _: &MoveRequest) -> Vec<String> {
+    let is_its = |claim: &&Manifest| claim.label("kubevirt.io/vm") == Some(machine.name()) || claim.is_owned_by(machine.vm.uid());
+    machine.beside(kind::IP_CLAIM).filter(is_its).map(|claim| claim.name().to_owned()).collect()
 }
 
 fn uses_pod_network(spec: InstanceSpec) -> bool {

@@ -173,3 +173,70 @@ fn a_service_that_follows_one_run_only_cannot_follow_a_move() {
     let service = object(kind::SERVICE, "db", json!({"spec": {"selector": {"kubevirt.io/created-by": "virtualmachineinstances-db-1"}}}));
     assert_eq!(told(&of(machine.clone(), World::new().source(vmi(&machine)).source(service))).0, ["C044"]);
 }
+
+#[test]
+fn two_namespaces_have_one_primary_network_or_the_guest_stays() {
+    const LABEL: &str = "k8s.ovn.org/primary-user-defined-network";
+    let namespace = |name: &str, labelled: bool| {
+        let mut namespace = Manifest::new(kind::NAMESPACE, "", name);
+        if labelled {
+            namespace.set_label(LABEL, "");
+        }
+        Looked::Listed(BTreeMap::from([(name.to_owned(), namespace)]))
+    };
+    let network = |name: &str| {
+        let config = json!({"name": name, "role": "primary", "netAttachDefName": format!("x/{name}")});
+        object(kind::NETWORK_ATTACHMENT, "primary", json!({"spec": {"config": config.to_string()}}))
+    };
+    let blocked = |source: bool, target: bool, networks: Option<[&str; 2]>| {
+        let machine = vm("db-1", &[]);
+        let world = World::new().source(machine.clone()).target_namespace(namespace("prod", target));
+        let mut seen = match networks {
+            Some([here, there]) => world.source(network(here)).target(network(there)).seen(),
+            None => world.seen(),
+        };
+        seen.source.namespace_look = namespace("shop", source);
+        told(&not_carried(&machine, &seen, &ask(&[]))).0 == ["C036"]
+    };
+    assert!(!blocked(false, false, None));
+    assert!(blocked(true, false, None) && blocked(false, true, None));
+    assert!(!blocked(true, true, Some(["wide", "wide"])));
+    assert!(blocked(true, true, Some(["shop_lan", "prod_lan"])));
+    assert!(blocked(true, true, None), "networks that nobody saw are not known to be one");
+}
+
+#[test]
+fn addresses_that_outlive_the_guest_keep_it_where_it_is() {
+    let claim = |of: &str| {
+        let mut claim = object(kind::IP_CLAIM, &format!("{of}.lan"), json!({}));
+        claim.set_label("kubevirt.io/vm", of);
+        claim
+    };
+    let found = of(vm("db-1", &[]), World::new().source(claim("db-1")).source(claim("db-2")));
+    assert!(says(&found, "C037").ends_with(": db-1.lan"));
+    assert_eq!(found.len(), 1);
+}
+
+#[test]
+fn what_a_service_cannot_bring_is_told() {
+    let spec = json!({"selector": {"vm.kubevirt.io/name": "db-1"}, "type": "LoadBalancer", "loadBalancerIP": "192.0.2.7", "healthCheckNodePort": 31000,
+        "ports": [{"port": 5432, "nodePort": 30123}, {"port": 22}], "externalIPs": ["198.51.100.9"]});
+    let mut service = object(kind::SERVICE, "db", json!({ "spec": spec }));
+    service.set_annotation("metallb.io/loadBalancerIPs", "192.0.2.8");
+    let found = of(vm("db-1", &[]), World::new().source(service));
+    assert_eq!(told(&found), (vec![], vec!["C051", "C052"]));
+    assert!(says(&found, "C051").ends_with(": 30123 (db), 31000 (db)"));
+    assert!(says(&found, "C052").ends_with(": 192.0.2.7 (db), 192.0.2.8 (db), 198.51.100.9 (db)"));
+}
+
+#[test]
+fn a_template_whose_secrets_stay_and_a_guest_that_reads_where_it_is_are_told() {
+    let source = json!({"http": {"url": "https://images/x", "secretRef": "login", "certConfigMap": "ca", "secretExtraHeaders": ["token"]}});
+    let mut machine = with("/spec/dataVolumeTemplates", json!([{"metadata": {"name": "db-1"}, "spec": {"source": source}}]));
+    machine.set("/spec/template/spec/volumes", json!([{"name": "me", "downwardAPI": {"fields": []}}]));
+    machine.set("/spec/template/spec/dnsConfig", json!({"searches": ["shop.svc.cluster.local", "example.org"]}));
+    let found = of(machine, World::new());
+    assert_eq!(told(&found), (vec![], vec!["C045", "C053", "C054"]));
+    assert!(says(&found, "C053").ends_with(": secret/login (db-1), configmap/ca (db-1), secret/token (db-1)"));
+    assert!(says(&found, "C045").ends_with(": shop.svc.cluster.local"));
+}

@@ -8,12 +8,13 @@ use crate::model::finding::{Finding, Severity};
 use crate::model::inventory::{Inventory, Look, Objects, Place};
 use crate::model::kind::{self, Kind};
 use crate::model::names::End;
+use crate::plan::pointers::POINTERS;
 use crate::plan::references::references;
 use crate::plan::request::MoveRequest;
 
 pub const CHECKS: &[Check] = &[
     Check { code: "R002", title: "what safety depends on can be read", run: needed },
-    Check { code: "R003", title: "what warnings depend on can be read", run: |seen, _| forbidden("R003", Severity::Warning, USEFUL, seen) },
+    Check { code: "R003", title: "what warnings depend on can be read", run: |seen, _| forbidden("R003", Severity::Warning, &useful(), seen) },
 ];
 
 /// A kind at an end and what cannot be known without it.
@@ -32,7 +33,7 @@ const NEEDED: &[Row] = &[
 ];
 
 /// What is only said less about without a look at it.
-pub const USEFUL: &[Row] = &[
+const USEFUL: &[Row] = &[
     (End::Source, kind::VMIM, "whether a guest is being migrated between nodes"),
     (End::Source, kind::VM_EXPORT, "whether an export reads the disks"),
     (End::Source, kind::VM_CLONE, "whether a clone is under way"),
@@ -42,6 +43,7 @@ pub const USEFUL: &[Row] = &[
     (End::Source, kind::PRESET, "whether presets change a guest"),
     (End::Target, kind::NETWORK_ATTACHMENT, "whether the networks of the machines are there"),
     (End::Source, kind::NETWORK_ATTACHMENT, "whether the networks of both namespaces are the same"),
+    (End::Source, kind::IP_CLAIM, "whether addresses are kept for a guest"),
     (End::Source, kind::QUOTA, "whether the copies fit into the source's quota"),
     (End::Target, kind::QUOTA, "whether the machines fit into the target's quota"),
     (End::Target, kind::LIMIT_RANGE, "whether the target's limits admit the disks"),
@@ -50,6 +52,11 @@ pub const USEFUL: &[Row] = &[
     (End::Source, kind::NODE, "whether the node under a guest answers"),
     (End::Source, kind::ATTACHMENT, "whether a disk is still attached to a node"),
 ];
+
+/// What is only said less about without a look at it, and all that may point at a machine.
+pub fn useful() -> Vec<Row> {
+    USEFUL.iter().copied().chain(POINTERS.iter().map(|pointer| (End::Source, pointer.kind, pointer.why))).collect()
+}
 
 /// What always must be seen, and the kinds of objects that a chosen machine cannot do without.
 fn needed(seen: &Inventory, ask: &MoveRequest) -> Vec<Finding> {

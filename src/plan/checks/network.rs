@@ -105,7 +105,7 @@ fn different(wanted: &Wanted) -> Option<Finding> {
 }
 
 /// What a network attachment says, without the place where it says so (OVN-Kubernetes puts `namespace/name` into the configuration).
-fn configuration(attachment: &Manifest) -> Option<serde_json::Value> {
+pub fn configuration(attachment: &Manifest) -> Option<serde_json::Value> {
     let text = attachment.text("/spec/config")?;
     let Ok(mut config) = serde_json::from_str::<serde_json::Value>(text) else { return Some(text.into()) };
     if let Some(fields) = config.as_object_mut() {

@@ -144,7 +144,13 @@ pub const TEXTS: &[Text] = &[
         topic: "C036",
         title: "the primary networks differ",
         text: "A namespace's primary user-defined network is fixed by a label at its creation. If the two namespaces differ in it, \
-               the guest gets other addresses and may not reach its peers.",
+               or the networks behind it are not the same one, the guest gets other addresses and may not reach its peers.",
+    },
+    Text {
+        topic: "C037",
+        title: "addresses are kept for the guest",
+        text: "An IPAMClaim keeps the guest's addresses on a network over its restarts. It is not carried, and a second one with the \
+               same addresses would free them for others when the first is removed. The guest would come up with other addresses.",
     },
     Text {
         topic: "C040",
@@ -180,5 +186,61 @@ pub const TEXTS: &[Text] = &[
         title: "names are searched in the source namespace",
         text: "dnsConfig.searches of the machine names the source namespace's domain. Short names keep leading there; add the \
                target's domain if they should lead to the new neighbours.",
+    },
+    Text {
+        topic: "C046",
+        title: "addresses from outside lead to the guest",
+        text: "An Ingress, a Route or an HTTPRoute leads to a Service that selects the guest. They are not carried: hosts, certificates \
+               and gateways are often bound to a namespace, and two Routes cannot have one host at a time. Make one of the same name \
+               in the target, then plan again; it leads to the Service of the same name, which the move brings.",
+    },
+    Text {
+        topic: "C047",
+        title: "policies bound the guest's traffic",
+        text: "A NetworkPolicy, a MultiNetworkPolicy or an EgressFirewall of the source selects the guest's pod. It is not carried, for \
+               it could cut off others in the target, and without it the guest would be open to more than before. Make one of the \
+               same name in the target, then plan again.",
+    },
+    Text {
+        topic: "C048",
+        title: "a disruption budget counts the guest",
+        text: "A PodDisruptionBudget that somebody made selects the guest's pod. (KubeVirt's own, which the instance owns, are made \
+               again.) It is not carried. Make one of the same name in the target, then plan again.",
+    },
+    Text {
+        topic: "C049",
+        title: "monitors and rights that know the guest",
+        text: "A ServiceMonitor or PodMonitor selects the guest or its Service, or a Role gives rights on the machine by its name. The \
+               guest runs without them, but nobody would notice that it is no longer watched, or could use it.",
+    },
+    Text {
+        topic: "C050",
+        title: "what points at the guest differs in the target",
+        text: "The target has an object of the same kind and name as one that points at the guest in the source, with another \
+               specification. It may be meant so: the move goes on.",
+    },
+    Text {
+        topic: "C051",
+        title: "a Service has ports of the nodes",
+        text: "A port of the nodes belongs to one Service in the whole cluster, and the source's Service has it until it is removed. \
+               The copy gets others.",
+    },
+    Text {
+        topic: "C052",
+        title: "a Service asks for an address",
+        text: "loadBalancerIP, MetalLB's annotations and externalIPs ask for an address by its number. While the source's Service holds \
+               it, the copy waits for it, or both answer to it.",
+    },
+    Text {
+        topic: "C053",
+        title: "a disk's template names what is not copied",
+        text: "The template of a DataVolume says where its content was imported from, and with which Secret or certificates. As long as \
+               the disk is there nobody imports it again, so these are not copied.",
+    },
+    Text {
+        topic: "C054",
+        title: "the guest reads where it is",
+        text: "A downwardAPI volume tells the guest labels, annotations, name and namespace of its pod. The namespace will be the \
+               target's.",
     },
 ];

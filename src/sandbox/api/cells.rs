@@ -47,6 +47,45 @@ pub(super) fn selector(service: &Value) -> Value {
     if words.is_empty() { "<none>".into() } else { words.into() }
 }
 
+/// A label selector as one writes it on a command line, by key: `app=db,!old,tier in (back,front)`.
+pub(super) fn pod_selector(policy: &Value) -> Value {
+    let labels = policy.at("/spec/podSelector/matchLabels").and_then(Value::as_object).into_iter().flatten();
+    let labels = labels.map(|(key, value)| (key.as_str(), format!("{key}={}", value.as_str().unwrap_or_default())));
+    let rules = policy.at("/spec/podSelector/matchExpressions").and_then(Value::as_array).into_iter().flatten();
+    let rules = rules.map(|rule| {
+        let mut values: Vec<&str> = rule["values"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        values.sort_unstable();
+        let key = rule["key"].as_str().unwrap_or_default();
+        let word = match rule["operator"].as_str() {
+            Some("In") => format!("{key} in ({})", values.join(",")),
+            Some("NotIn") => format!("{key} notin ({})", values.join(",")),
+            Some("DoesNotExist") => format!("!{key}"),
+            _ => key.to_owned(),
+        };
+        (key, word)
+    });
+    let mut words: Vec<(&str, String)> = labels.chain(rules).collect();
+    words.sort_by_key(|(key, _)| *key);
+    let words = words.into_iter().map(|(_, word)| word).collect::<Vec<_>>().join(",");
+    if words.is_empty() { "<none>".into() } else { words.into() }
+}
+
+/// The hosts of an Ingress; the first three and how many more there are.
+pub(super) fn hosts(ingress: &Value) -> Value {
+    let rules = ingress.at("/spec/rules").and_then(Value::as_array).into_iter().flatten();
+    let all: Vec<&str> = rules.filter_map(|rule| rule["host"].as_str()).filter(|host| !host.is_empty()).collect();
+    match all.len() {
+        0 => "*".into(),
+        1..=3 => all.join(",").into(),
+        more => format!("{} + {} more...", all[..3].join(","), more - 3).into(),
+    }
+}
+
+/// A number or a share of a budget.
+pub(super) fn amount(budget: &Value, pointer: &str) -> Value {
+    budget.at(pointer).map_or("N/A".into(), |amount| amount.as_str().map_or_else(|| amount.to_string(), str::to_owned).into())
+}
+
 /// `what: used/hard` of a quota, either of limits or of all others.
 pub(super) fn shares(quota: &Value, limits: bool) -> Value {
     let hard = quota.at("/status/hard").and_then(Value::as_object).into_iter().flatten();

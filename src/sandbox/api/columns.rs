@@ -3,7 +3,9 @@
 
 use serde_json::Value;
 
-use super::cells::{address, condition, containers, controller, count, is_going, modes, or, or_none, ports, ready, selector, shares};
+use super::cells::{
+    address, amount, condition, containers, controller, count, hosts, is_going, modes, or, or_none, pod_selector, ports, ready, selector, shares,
+};
 use crate::sandbox::at::At;
 use crate::sandbox::catalog::{self, Res};
 use crate::sandbox::store::text;
@@ -185,6 +187,28 @@ const TABLES: &[(Res, &[Column])] = &[
             by("Containers", |job| containers(job, "name")).wide(),
             by("Images", |job| containers(job, "image")).wide(),
             by("Selector", selector).wide(),
+        ],
+    ),
+    (&catalog::NETWORK_POLICY, &[NAME, by("Pod-Selector", pod_selector), AGE]),
+    (
+        &catalog::INGRESS,
+        &[
+            NAME,
+            by("Class", |ingress| or_none(ingress, "/spec/ingressClassName")),
+            by("Hosts", hosts),
+            by("Address", |ingress| or(ingress, "/status/loadBalancer/ingress/0/ip", "")),
+            by("Ports", |ingress| if ingress.at("/spec/tls").is_some() { "80, 443" } else { "80" }.into()),
+            AGE,
+        ],
+    ),
+    (
+        &catalog::DISRUPTION_BUDGET,
+        &[
+            NAME,
+            by("Min Available", |budget| amount(budget, "/spec/minAvailable")),
+            by("Max Unavailable", |budget| amount(budget, "/spec/maxUnavailable")),
+            by("Allowed Disruptions", |budget| budget["status"]["disruptionsAllowed"].as_u64().unwrap_or(0).into()).kind("integer"),
+            AGE,
         ],
     ),
     (&catalog::LEASE, &[NAME, at("Holder", "/spec/holderIdentity"), AGE]),

@@ -43,6 +43,7 @@ pub mod objects;
 mod origins;
 pub mod ownership;
 pub mod pods;
+pub mod policies;
 pub mod populators;
 pub mod power;
 mod quota;
@@ -70,6 +71,7 @@ pub const SUBJECTS: &[&Subject] = &[
     &ownership::SUBJECT,
     &records::SUBJECT,
     &services::SUBJECT,
+    &policies::SUBJECT,
     &rights::SUBJECT,
     &claims::SUBJECT,
     &volumes::SUBJECT,

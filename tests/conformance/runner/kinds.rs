@@ -44,7 +44,10 @@ kinds! {
         SubjectAccessReview subjectaccessreviews false;
     }
     "authentication.k8s.io/v1" { SelfSubjectReview selfsubjectreviews false; }
-    "networking.k8s.io/v1" { NetworkPolicy networkpolicies true; }
+    "networking.k8s.io/v1" {
+        Ingress ingresses true;
+        NetworkPolicy networkpolicies true;
+    }
     "policy/v1" { PodDisruptionBudget poddisruptionbudgets true; }
     "rbac.authorization.k8s.io/v1" {
         ClusterRole clusterroles false;

@@ -1,0 +1,200 @@
+//! What points at the machine from its namespace. It is not carried; where the target has one of the same kind and name, somebody has seen to it.
+
+use crate::model::finding::{Finding, Severity};
+use crate::model::inventory::{Inventory, Look};
+use crate::model::json::Json;
+use crate::model::kind::Kind;
+use crate::model::manifest::Manifest;
+use crate::plan::checks::Check;
+use crate::plan::checks::machines::{Machine, machines};
+use crate::plan::pointers::{BOUND, BUDGET, WATCHER, WAY_IN, pointers};
+use crate::plan::request::MoveRequest;
+
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        code: WAY_IN,
+        title: "what leads to the guest from outside is in the target",
+        run: |seen, ask| left_behind(Severity::Blocking, WAY_IN, seen, ask, "addresses from outside lead to the guest and are not carried"),
+    },
+    Check {
+        code: BOUND,
+        title: "what bounds the guest's traffic is in the target",
+        run: |seen, ask| left_behind(Severity::Blocking, BOUND, seen, ask, "policies bound the guest's traffic and are not carried"),
+    },
+    Check {
+        code: BUDGET,
+        title: "the budget that the guest counts in is in the target",
+        run: |seen, ask| left_behind(Severity::Blocking, BUDGET, seen, ask, "disruption budgets count the guest and are not carried"),
+    },
+    Check {
+        code: WATCHER,
+        title: "what watches the guest, or may use it by name, is in the target",
+        run: |seen, ask| left_behind(Severity::Warning, WATCHER, seen, ask, "monitors of the guest and rights on it by name are not carried"),
+    },
+    Check { code: "C050", title: "what points at the guest says the same in the target", run: differing },
+];
+
+/// What became of an object that points at a machine.
+#[derive(Eq, PartialEq)]
+enum There {
+    Same,
+    Different,
+    Absent,
+    /// Only the source was looked at, or the target's may not be listed.
+    Unknown,
+}
+
+fn there(machine: &Machine, kind: Kind, object: &Manifest) -> There {
+    let Some(target) = &machine.seen.target else { return There::Unknown };
+    match target.objects.look(kind) {
+        Some(Look::Listed(objects)) => match objects.get(object.name()) {
+            Some(other) if said(other) == said(object) => There::Same,
+            Some(_) => There::Different,
+            None => There::Absent,
+        },
+        Some(Look::Missing) => There::Absent,
+        Some(Look::Forbidden(_)) | None => There::Unknown,
+    }
+}
+
+fn said(object: &Manifest) -> [Option<serde_json::Value>; 2] {
+    ["/spec", "/rules"].map(|pointer| object.at(pointer).map(Json::to_value))
+}
+
+fn told(kind: Kind, object: &Manifest) -> String {
+    format!("{}/{}", kind.singular(), object.name())
+}
+
+/// Blocks at most where the target was seen not to have it.
+fn left_behind(severity: Severity, code: &str, seen: &Inventory, ask: &MoveRequest, what: &str) -> Vec<Finding> {
+    let finding = |machine: Machine| {
+        let found = pointers(&machine, code).into_iter().map(|(kind, object)| (there(&machine, kind, object), told(kind, object)));
+        let left: Vec<(There, String)> = found.filter(|(there, _)| matches!(there, There::Absent | There::Unknown)).collect();
+        let sure = left.iter().any(|(there, _)| *there == There::Absent);
+        let names: Vec<String> = left.into_iter().map(|(_, name)| name).collect();
+        let severity = if sure { severity } else { Severity::Warning };
+        let hint = "make those that the guest needs in the target namespace, by the same names";
+        let hint = if severity == Severity::Blocking { format!("{hint}, then plan again") } else { hint.to_owned() };
+        (!names.is_empty()).then(|| Finding::new(severity, code, machine.reference(), format!("{what}: {}", names.join(", "))).hint(hint))
+    };
+    machines(seen, ask).filter_map(finding).collect()
+}
+
+fn differing(seen: &Inventory, ask: &MoveRequest) -> Vec<Finding> {
+    super::warn(
+        "C050",
+        seen,
+        ask,
+        |machine, _| {
+            let kinds = [WAY_IN, BOUND, BUDGET, WATCHER];
+            let found = kinds.iter().flat_map(|code| pointers(machine, code));
+            found.filter(|(kind, object)| there(machine, *kind, object) == There::Different).map(|(kind, object)| told(kind, object)).collect()
+        },
+        "what points at the guest is in the target by the same name and says something else there",
+        "see that it does for the guest what you mean it to do",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::model::kind;
+    use crate::model::names::End;
+    use crate::plan::carry::not_carried;
+    use crate::plan::fixtures::{World, ask, object, vm};
+    use crate::plan::pointers::POINTERS;
+
+    fn labelled() -> Manifest {
+        let mut vm = vm("db-1", &[]);
+        vm.set("/spec/template/metadata/labels", json!({"app": "db", "tier": "back"}));
+        vm
+    }
+
+    fn service() -> Manifest {
+        let mut service = object(kind::SERVICE, "db", json!({"spec": {"selector": {"app": "db"}}}));
+        service.set_label("team", "shop");
+        service
+    }
+
+    fn of(world: World) -> Vec<(String, Severity)> {
+        let machine = labelled();
+        let seen = world.source(machine.clone()).source(service()).seen();
+        not_carried(&machine, &seen, &ask(&[])).into_iter().map(|finding| (finding.code, finding.severity)).collect()
+    }
+
+    fn blocks(kind: Kind, spec: Value) -> bool {
+        of(World::new().source(object(kind, "a", json!({"spec": spec})))) == [(code(kind), Severity::Blocking)]
+    }
+
+    fn code(kind: Kind) -> String {
+        POINTERS.iter().find(|pointer| pointer.kind == kind).unwrap().code.to_owned()
+    }
+
+    #[test]
+    fn what_leads_to_the_guest_is_known_by_its_service() {
+        let path = |name: &str| json!({"rules": [{"http": {"paths": [{"backend": {"service": {"name": name, "port": {"number": 80}}}}]}}]});
+        assert!(blocks(kind::INGRESS, path("db")) && !blocks(kind::INGRESS, path("web")));
+        assert!(blocks(kind::INGRESS, json!({"defaultBackend": {"service": {"name": "db"}}})));
+        assert!(blocks(kind::ROUTE, json!({"to": {"kind": "Service", "name": "db"}})) && !blocks(kind::ROUTE, json!({"to": {"name": "web"}})));
+        assert!(blocks(kind::ROUTE, json!({"to": {"name": "web"}, "alternateBackends": [{"name": "db"}]})));
+        let backend = |backend: Value| json!({"rules": [{"backendRefs": [backend]}]});
+        assert!(blocks(kind::HTTP_ROUTE, backend(json!({"name": "db"}))));
+        assert!(!blocks(kind::HTTP_ROUTE, backend(json!({"name": "db", "namespace": "elsewhere"}))));
+        assert!(!blocks(kind::HTTP_ROUTE, backend(json!({"name": "db", "kind": "Backend"}))));
+    }
+
+    #[test]
+    fn policies_and_budgets_are_known_by_the_labels_they_select() {
+        let pods = |selector: Value| json!({"podSelector": selector});
+        assert!(blocks(kind::NETWORK_POLICY, pods(json!({}))), "a policy without a selector is everybody's");
+        assert!(blocks(kind::NETWORK_POLICY, pods(json!({"matchLabels": {"vm.kubevirt.io/name": "db-1"}}))));
+        assert!(!blocks(kind::NETWORK_POLICY, pods(json!({"matchLabels": {"app": "web"}}))));
+        for (operator, values, is) in [
+            ("In", json!(["db", "web"]), true),
+            ("In", json!(["web"]), false),
+            ("NotIn", json!(["db"]), false),
+            ("NotIn", json!(["web"]), true),
+            ("Exists", json!([]), true),
+            ("DoesNotExist", json!([]), false),
+            ("Resembles", json!([]), true),
+        ] {
+            let expression = json!({"matchExpressions": [{"key": "app", "operator": operator, "values": values}]});
+            assert_eq!(blocks(kind::MULTI_NETWORK_POLICY, pods(expression)), is, "{operator} {values}");
+        }
+        assert!(blocks(kind::EGRESS_FIREWALL, json!({})));
+        assert!(blocks(kind::DISRUPTION_BUDGET, json!({"selector": {"matchLabels": {"tier": "back"}}})));
+        assert!(!blocks(kind::DISRUPTION_BUDGET, json!({"minAvailable": 1})), "one without a selector counts nobody");
+        let mut own = object(kind::DISRUPTION_BUDGET, "kubevirt-disruption-budget-x", json!({"spec": {"selector": {}}}));
+        own.set("/metadata/ownerReferences", json!([{"kind": "VirtualMachineInstance", "name": "db-1", "uid": "u"}]));
+        assert_eq!(of(World::new().source(own)), []);
+    }
+
+    #[test]
+    fn monitors_and_rights_by_name_are_only_told() {
+        let warned = |kind: Kind, what: Value| of(World::new().source(object(kind, "a", what))) == [(WATCHER.to_owned(), Severity::Warning)];
+        assert!(warned(kind::SERVICE_MONITOR, json!({"spec": {"selector": {"matchLabels": {"team": "shop"}}}})));
+        assert!(!warned(kind::SERVICE_MONITOR, json!({"spec": {"selector": {"matchLabels": {"app": "db"}}}})), "a Service's own labels count");
+        assert!(warned(kind::POD_MONITOR, json!({"spec": {"selector": {"matchLabels": {"app": "db"}}}})));
+        let rights =
+            |group: &str, names: Value| json!({"rules": [{"apiGroups": [group], "resources": ["virtualmachines/start"], "resourceNames": names}]});
+        assert!(warned(kind::ROLE, rights("subresources.kubevirt.io", json!(["db-1"]))));
+        assert!(!warned(kind::ROLE, rights("subresources.kubevirt.io", json!(["db-2"]))) && !warned(kind::ROLE, rights("", json!(["db-1"]))));
+    }
+
+    #[test]
+    fn what_the_target_has_by_the_same_name_is_seen_to() {
+        let policy = |port: i32| object(kind::NETWORK_POLICY, "deny", json!({"spec": {"podSelector": {}, "ingress": [{"ports": [{"port": port}]}]}}));
+        assert_eq!(of(World::new().source(policy(1)).target(policy(1))), []);
+        assert_eq!(of(World::new().source(policy(1)).target(policy(2))), [("C050".to_owned(), Severity::Warning)]);
+        let unseen = World::new().source(policy(1)).look(End::Target, kind::NETWORK_POLICY, Look::Forbidden("no".into()));
+        assert_eq!(of(unseen), [(BOUND.to_owned(), Severity::Warning)]);
+        let elsewhere = World::new().source(policy(1)).look(End::Target, kind::NETWORK_POLICY, Look::Missing);
+        assert_eq!(of(elsewhere), [(BOUND.to_owned(), Severity::Blocking)]);
+        let machine = labelled();
+        let assessed = World::new().source(policy(1)).source(machine.clone()).seen_source();
+        assert_eq!(not_carried(&machine, &assessed, &ask(&[]))[0].severity, Severity::Warning);
+    }
+}
