@@ -1,8 +1,9 @@
 //! Comparing how two moves end, on the real control plane as in the sandbox: what differs by chance is left out, identities stand for whose they are.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use anyhow::Result;
 use regex::Regex;
 use serde_json::Value;
@@ -19,12 +20,15 @@ pub const BY_CHANCE: [&str; 6] = [
     "cdi.kubevirt.io/storage.extended.clone.token",
 ];
 
+static UID: LazyLock<Result<Regex, regex::Error>> = LazyLock::new(|| Regex::new("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"));
+
 /// An ending in which each of these names is replaced by what it stands for, and other identities by a word: those are of objects that are gone.
 pub fn renamed(ending: &Value, names: &BTreeMap<String, String>) -> Result<Value> {
     let (names, words): (Vec<_>, Vec<_>) = names.iter().filter(|(name, _)| !name.is_empty()).unzip();
-    let known = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(names)?;
+    // Used once: what is made quickest.
+    let known = AhoCorasick::builder().kind(Some(AhoCorasickKind::NoncontiguousNFA)).match_kind(MatchKind::LeftmostLongest).build(names)?;
     let text = known.replace_all(&ending.to_string(), &words);
-    let uid = Regex::new("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")?;
+    let uid = UID.as_ref().map_err(Clone::clone)?;
     Ok(serde_json::from_str(&uid.replace_all(&text, "uid of what is gone"))?)
 }
 

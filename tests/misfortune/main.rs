@@ -29,6 +29,10 @@ use tales::{Back, Row, TALES, Tale};
 use vmmove::engine::clock::{Clock, Rng, Seeded, System};
 use vmmove::sandbox::fault::{Fault, What};
 
+/// Twenty thousand worlds are made, copied and thrown away: what memory costs is a good part of the time.
+#[global_allocator]
+static MEMORY: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// So many of a trial's failures are told.
 const TOLD: usize = 3;
 
