@@ -10,6 +10,7 @@ use vmmove::cluster::connect;
 use vmmove::engine::clock::{System, SystemRng};
 use vmmove::exit::Code;
 use vmmove::model::failure::Failure;
+use vmmove::output::error;
 use vmmove::output::io::Io;
 use vmmove::output::log;
 use vmmove::verbs::args::help;
@@ -78,14 +79,10 @@ fn streams() -> Io {
     }
 }
 
-/// What a defect of ours says. Its own message may hold what must not be shown, so that comes only when a backtrace was asked for.
+/// Says that we have a defect.
 fn tell(prefix: &str, defect: &panic::PanicHookInfo<'_>) {
-    let place = defect.location().map_or_else(String::new, |place| format!(" ({}:{})", place.file(), place.line()));
-    let detail = std::env::var_os("RUST_BACKTRACE").map_or_else(String::new, |_| format!("{defect}\r\n"));
-    let show_cursor = if std::io::stderr().is_terminal() { "\u{1b}[?25h\r" } else { "" };
-    let _ = write!(
-        std::io::stderr().lock(),
-        "{show_cursor}error: {prefix} has a defect and stopped{place}\r\n  \
-         hint: what a move had begun is written down: see it with '{prefix} status' and go on with '{prefix} resume MOVE'\r\n{detail}"
-    );
+    let place = defect.location().map(|place| format!("{}:{}", place.file(), place.line()));
+    let detail = std::env::var_os("RUST_BACKTRACE").map(|_| defect.to_string());
+    let said = error::defect(prefix, place.as_deref(), detail.as_deref(), std::io::stderr().is_terminal());
+    let _ = std::io::stderr().lock().write_all(said.as_bytes());
 }

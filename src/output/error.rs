@@ -32,6 +32,18 @@ pub fn warning(message: &str) -> String {
     format!("Warning: {}\n", escape::terminal(message))
 }
 
+/// What a defect of ours says, on a terminal that may be in raw mode. `place` is file and line; the defect's own message may hold what must not be
+/// shown, so `detail` is for whoever asked for a backtrace.
+pub fn defect(prefix: &str, place: Option<&str>, detail: Option<&str>, on_terminal: bool) -> String {
+    let show_cursor = if on_terminal { "\u{1b}[?25h\r" } else { "" };
+    let place = place.map_or_else(String::new, |place| format!(" ({place})"));
+    let detail = detail.map_or_else(String::new, |detail| format!("{detail}\r\n"));
+    format!(
+        "{show_cursor}error: {prefix} has a defect and stopped{place}\r\n  \
+         hint: what a move had begun is written down: see it with '{prefix} status' and go on with '{prefix} resume MOVE'\r\n{detail}"
+    )
+}
+
 /// A hint below what it belongs to; its further lines are indented as far as the first.
 pub fn indented(mark: &str, hint: &str) -> String {
     let mut text = String::new();
@@ -52,6 +64,14 @@ mod tests {
 
     fn shown(failure: Failure) -> String {
         render(&failure, "kubectl vmmove clone")
+    }
+
+    #[test]
+    fn a_defect_says_what_to_type_and_keeps_its_own_words_to_itself() {
+        let said = defect("kubectl vmmove", Some("src/plan/decide.rs:7"), None, true);
+        assert!(said.starts_with("\u{1b}[?25h\rerror: kubectl vmmove has a defect and stopped (src/plan/decide.rs:7)\r\n"), "{said}");
+        assert!(said.contains("'kubectl vmmove status'") && said.ends_with("'kubectl vmmove resume MOVE'\r\n"), "{said}");
+        assert!(defect("oc vmmove", None, Some("sesame"), false).starts_with("error: oc vmmove has a defect and stopped\r\n"));
     }
 
     #[test]

@@ -55,7 +55,10 @@ impl Script {
             }
             Event::GroupEnded { .. } => None,
             Event::Warning { message } => self.warned.insert(message.clone()).then(|| Line::Err(error::warning(message))),
-            Event::Stopping { reason } => Some(Line::Err(format!("stopping: {}; waiting for the requests in flight\n", escape::terminal(reason)))),
+            Event::Stopping { reason } => Some(Line::Err(format!(
+                "stopping: {}; waiting for the requests in flight (interrupt again to leave at once)\n",
+                escape::terminal(reason)
+            ))),
             Event::StepFailed { step, title, cause, .. } => Some(Line::Err(self.failed(step, title, "not ", &title.done, cause))),
             Event::UndoStuck { step, title, cause, .. } => {
                 Some(Line::Err(self.failed(step, title, "is stuck going back: not ", &title.undone, cause)))
@@ -262,7 +265,7 @@ mod tests {
           hint: wait for move shop-to-test-x
         error: virtualmachine.kubevirt.io/web-1 is stuck going back: not started again: forbidden
         Warning: old API
-        stopping: interrupted; waiting for the requests in flight
+        stopping: interrupted; waiting for the requests in flight (interrupt again to leave at once)
         "#);
         assert_eq!(out, "");
     }

@@ -145,3 +145,94 @@ fn cdi_clone(disk: &Candidate) -> Result<String, String> {
         "you may not patch volumes, so CDI clones it".to_owned()
     })
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::json;
+
+    use super::*;
+    use crate::model::names::End;
+    use crate::plan::decide::plan;
+    use crate::plan::fixtures::{World, ask, claim, class, object, vm, volume};
+
+    /// How the one disk of db-1 travels, or what S030 says.
+    fn told(world: World, ask: &MoveRequest) -> Result<(Strategy, String, Vec<String>), String> {
+        let planned = plan(&world.source(vm("db-1", &["data"])).source(claim("data", 20)).seen(), ask);
+        match planned.plan.spec.machines[0].disks.first() {
+            Some(disk) => {
+                let rejected = disk.rejected.iter().map(|no| format!("{}: {}", no.strategy.name(), no.why)).collect();
+                Ok((disk.strategy, disk.why.clone(), rejected))
+            }
+            None => Err(planned.findings.into_iter().find(|finding| finding.code == "S030").unwrap().message),
+        }
+    }
+
+    fn chosen(world: World) -> (Strategy, Vec<String>) {
+        told(world, &ask(&["db-1"])).map(|(strategy, _, rejected)| (strategy, rejected)).unwrap()
+    }
+
+    fn plain() -> World {
+        World::new().cluster(volume(&claim("data", 20)))
+    }
+
+    fn changed(change: impl FnOnce(&mut Manifest)) -> World {
+        let mut volume = volume(&claim("data", 20));
+        change(&mut volume);
+        World::new().cluster(volume)
+    }
+
+    #[test]
+    fn a_clone_that_is_handed_over_comes_first_and_each_reason_against_it_is_told() {
+        assert_eq!(chosen(plain()), (Strategy::CloneRebind, vec![]));
+        let mut late = class("fast");
+        late.set("/volumeBindingMode", "WaitForFirstConsumer".into());
+        let mut foreign = class("fast");
+        foreign.set("/provisioner", "other.example.org".into());
+        let profile = object(kind::STORAGE_PROFILE, "fast", json!({"status": {"cloneStrategy": "snapshot"}}));
+        let secret = json!({"namespace": "shop", "name": "key"});
+        for (world, why) in [
+            (plain().known(|cluster| cluster.may_patch_volumes = false), "you may not patch persistentvolumes"),
+            (World::new().look(End::Source, kind::VOLUME, Look::Forbidden("no".into())), "you may not list persistentvolumes"),
+            (World::new(), "its volume was not found"),
+            (changed(|volume| volume.set("/spec/csi/nodeStageSecretRef", secret.clone())), "its volume needs Secret key of namespace shop"),
+            (changed(|volume| drop(volume.remove("/spec/csi"))), "its volume is not a CSI driver's, so it cannot be cloned"),
+            (plain().cluster(late), "class fast binds on first use, so a clone beside the source would wait for a pod"),
+            (plain().cluster(foreign), "its volume is of driver csi.example.org, which class fast does not use"),
+            (plain().cluster(profile), "the storage profile of class fast says 'snapshot', so its driver may not clone"),
+        ] {
+            assert_eq!(chosen(world), (Strategy::CdiClone, vec![format!("CloneRebind: {why}")]));
+        }
+    }
+
+    #[test]
+    fn another_class_needs_bytes_to_be_copied() {
+        let to_slow = MoveRequest { storage_class: Some("slow".to_owned()), ..ask(&["db-1"]) };
+        let (strategy, why, _) = told(plain().cluster(class("slow")), &to_slow).unwrap();
+        assert_eq!((strategy, why.as_str()), (Strategy::CdiClone, "class changes fast -> slow, so bytes must be copied"));
+    }
+
+    #[test]
+    fn a_volume_that_is_tied_to_a_secret_of_the_source_changes_hands_in_no_way() {
+        let tied = || changed(|volume| volume.set("/spec/csi/nodePublishSecretRef", json!({"namespace": "shop", "name": "key"})));
+        let mut moved = ask(&["db-1"]);
+        moved.options.volumes = Volumes::Move;
+        let said = told(tied(), &moved).unwrap_err();
+        assert_eq!(said, "no strategy can carry this disk (Rebind: its volume needs Secret key of namespace shop)");
+        assert_eq!(told(plain(), &moved).unwrap().0, Strategy::Rebind);
+        let without_cdi = tied().look(End::Target, kind::DATA_VOLUME, Look::Missing);
+        let said = told(without_cdi, &ask(&["db-1"])).unwrap_err();
+        assert!(said.ends_with("; CdiClone: CDI is not installed, or you may not list its DataVolumes)"), "{said}");
+    }
+
+    #[test]
+    fn who_may_not_clone_by_cdi_is_told_so() {
+        let mut seen = plain().source(vm("db-1", &["data"])).source(claim("data", 20)).seen();
+        seen.source.rights.rules.clear();
+        let forced = MoveRequest { strategy: Some(Strategy::CdiClone), ..ask(&["db-1"]) };
+        let planned = plan(&seen, &forced);
+        let said = planned.findings.iter().find(|finding| finding.code == "S030").unwrap();
+        assert!(said.message.contains("CdiClone: you may not create datavolumes/source in namespace shop"), "{}", said.message);
+        assert_eq!(told(plain(), &forced).unwrap().1, "you chose it; CDI clones it across namespaces");
+    }
+}

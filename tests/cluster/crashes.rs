@@ -14,15 +14,19 @@ use serde_json::{Value, json};
 
 use crate::lab::Lab;
 use crate::lab::proxy::{Fault, Request, When};
-use crate::machines::Machine;
+use crate::machines::{Machine, vm};
 use crate::moves::arrived;
+use crate::references::rich;
 use crate::residue::{ends_as, no_volume_is_orphaned, residue};
+use crate::scene::each;
 use crate::tool::{Answer, Tool};
 
 /// So many moves are disturbed at once.
 const SIDE_BY_SIDE: usize = 4;
 
-const STRATEGIES: [&str; 3] = ["", "--volumes move", "--strategy CdiClone"];
+const STRATEGIES: [&str; 4] = ["", "--volumes move", "--strategy CdiClone", MAKES];
+/// The target namespace is the move's own.
+const MAKES: &str = "--create-namespace";
 
 /// The requests at which something happens: one row for each kind of step, and what that kind does besides.
 /// Flags of the run; method, end and resource of the request; which of those, counted from 1.
@@ -44,6 +48,7 @@ const KINDS: &[(&str, &str, usize)] = &[
     ("", "POST target datavolumes", 1),
     ("", "POST target virtualmachines", 1),
     ("", "PATCH target virtualmachines", 1),
+    (MAKES, "POST - namespaces", 1),
     ("--volumes move", "PATCH - persistentvolumes", 1),
     ("--volumes move", "POST target persistentvolumeclaims", 2),
     ("--volumes move", "PATCH source virtualmachines", 1),
@@ -56,7 +61,7 @@ const KINDS: &[(&str, &str, usize)] = &[
 
 /// A request at which something happens.
 #[derive(Clone)]
-enum Moment {
+pub enum Moment {
     /// The n-th request of a kind.
     Kind(&'static str, usize),
     /// The n-th of all requests that change something.
@@ -86,6 +91,7 @@ impl Scene {
         let (source, target) = lab.namespaces("crash").await?;
         let machine = Machine::new(&source, "db-1").template("db-1-root", "fast").claim("db-1-data", "fast").secret("login");
         machine.bring_up(lab).await?;
+        let target = if flags == MAKES { format!("{target}-made") } else { target };
         let before = machine.picture(lab).await?;
         Ok(Self { source, target, machine, flags, before })
     }
@@ -94,15 +100,8 @@ impl Scene {
         format!("run db-1 --to {} {} --yes", self.target, self.flags)
     }
 
-    /// Whether a request is the one of this moment, when nothing else is counted.
-    fn at(&self, moment: &Moment) -> (When, impl Fn(&Request) -> bool + Send + Sync + 'static + use<>) {
-        let (number, kind) = match moment {
-            Moment::Kind(kind, number) => (*number, Some((*kind).to_owned())),
-            Moment::Write(number) => (*number, None),
-        };
-        let (source, target) = (self.source.clone(), self.target.clone());
-        let fits = move |request: &Request| request.writes() && kind.as_ref().is_none_or(|kind| *kind == kind_of(request, &source, &target));
-        (When::Nth(number), fits)
+    fn ends(&self) -> (&str, &str) {
+        (&self.source, &self.target)
     }
 
     /// The same end as that of an undisturbed run, and nothing left.
@@ -127,6 +126,17 @@ impl Scene {
     }
 }
 
+/// Whether a request is the one of this moment, when nothing else is counted.
+fn at(moment: &Moment, (source, target): (&str, &str)) -> (When, impl Fn(&Request) -> bool + Send + Sync + 'static + use<>) {
+    let (number, kind) = match moment {
+        Moment::Kind(kind, number) => (*number, Some((*kind).to_owned())),
+        Moment::Write(number) => (*number, None),
+    };
+    let (source, target) = (source.to_owned(), target.to_owned());
+    let fits = move |request: &Request| request.writes() && kind.as_ref().is_none_or(|kind| *kind == kind_of(request, &source, &target));
+    (When::Nth(number), fits)
+}
+
 /// `PATCH target virtualmachines`.
 pub fn kind_of(request: &Request, source: &str, target: &str) -> String {
     let parts: Vec<&str> = request.path.split('/').collect();
@@ -144,10 +154,10 @@ pub fn kind_of(request: &Request, source: &str, target: &str) -> String {
     format!("{} {end} {}", request.method, rest.first().unwrap_or(&""))
 }
 
-/// Runs the tool until the moment, at which it is killed. The request is done; its answer is never read.
-async fn killed(lab: &Lab, scene: &Scene, moment: &Moment) -> Result<()> {
+/// Runs a command until the moment, at which it is killed. The request is done; its answer is never read.
+pub async fn killed(lab: &Lab, ends: (&str, &str), command: &str, moment: &Moment) -> Result<()> {
     let proxy = lab.proxy().await?;
-    let (when, fits) = scene.at(moment);
+    let (when, fits) = at(moment, ends);
     let pid = Arc::new(AtomicI32::new(0));
     let victim = pid.clone();
     // Reads come before the first write, so the number is known by then.
@@ -155,11 +165,11 @@ async fn killed(lab: &Lab, scene: &Scene, moment: &Moment) -> Result<()> {
         let _ = kill(Pid::from_raw(victim.load(Ordering::SeqCst)), Signal::SIGKILL);
     };
     proxy.spoil(when, fits, Fault::After(Box::new(fault)));
-    let child = Tool::with(lab, proxy.kubeconfig(), &scene.source).start(&scene.run())?;
+    let child = Tool::with(lab, proxy.kubeconfig(), ends.0).start(command)?;
     pid.store(child.id().context("no process")?.try_into()?, Ordering::SeqCst);
     let output = child.wait_with_output().await?;
     if output.status.code().is_some() {
-        let kinds: Vec<String> = proxy.writes().iter().map(|request| kind_of(request, &scene.source, &scene.target)).collect();
+        let kinds: Vec<String> = proxy.writes().iter().map(|request| kind_of(request, ends.0, ends.1)).collect();
         let words = String::from_utf8_lossy(&output.stderr).into_owned();
         bail!("it came to its end ({}) before it could be killed: {}\n{words}", output.status, kinds.join("; "));
     }
@@ -177,7 +187,7 @@ pub async fn forget_holder(lab: &Lab, namespace: &str, name: &str) -> Result<()>
 
 async fn killed_and_resumed(lab: &Lab, flags: &'static str, moment: Moment, undisturbed: &Value) -> Result<()> {
     let scene = Scene::new(lab, flags).await?;
-    killed(lab, &scene, &moment).await?;
+    killed(lab, scene.ends(), &scene.run(), &moment).await?;
     let tool = Tool::new(lab, &scene.source);
     match scene.found(lab).await? {
         Some(name) => {
@@ -191,7 +201,7 @@ async fn killed_and_resumed(lab: &Lab, flags: &'static str, moment: Moment, undi
 
 async fn killed_and_rolled_back(lab: &Lab, flags: &'static str, moment: Moment) -> Result<()> {
     let scene = Scene::new(lab, flags).await?;
-    killed(lab, &scene, &moment).await?;
+    killed(lab, scene.ends(), &scene.run(), &moment).await?;
     let Some(name) = scene.found(lab).await? else { return scene.is_back(lab).await };
     forget_holder(lab, &scene.source, &name).await?;
     rolled_back(&Tool::new(lab, &scene.source), &name).await?;
@@ -211,7 +221,7 @@ pub async fn rolled_back(tool: &Tool, name: &str) -> Result<Answer> {
 async fn answer_lost(lab: &Lab, flags: &'static str, moment: Moment, undisturbed: &Value) -> Result<()> {
     let scene = Scene::new(lab, flags).await?;
     let proxy = lab.proxy().await?;
-    let (when, fits) = scene.at(&moment);
+    let (when, fits) = at(&moment, scene.ends());
     proxy.spoil(when, fits, Fault::CutAfter);
     Tool::with(lab, proxy.kubeconfig(), &scene.source).done(&scene.run()).await?;
     scene.has_arrived(lab, undisturbed).await
@@ -281,6 +291,34 @@ pub async fn a_killed_move_is_resumed(lab: &Lab) -> Result<()> {
 pub async fn a_killed_move_is_rolled_back(lab: &Lab) -> Result<()> {
     let moments = if exhaustive() { Undisturbed::see(lab).await?.moments() } else { Undisturbed(Vec::new()).moments() };
     at_each("killed and rolled back", moments, async |flags, moment| killed_and_rolled_back(lab, flags, moment).await).await
+}
+
+/// Killed while the target's machine is made the owner of what the source's owned.
+pub async fn owners_are_set_by_whoever_goes_on(lab: &Lab) -> Result<()> {
+    let kind = "PATCH target controllerrevisions";
+    each(["resume", "rollback"], async |next| {
+        let (source, target) = lab.namespaces("owners").await?;
+        let machine = rich(lab, &source).await?;
+        let before = machine.picture(lab).await?;
+        killed(lab, (&source, &target), &format!("run rich --to {target} --yes"), &Moment::Kind(kind, 1)).await?;
+        let ledgers = lab.list("ConfigMap", &source).await?;
+        let name = ledgers.iter().find_map(|ledger| ledger["metadata"]["labels"]["vmmove.io/move"].as_str()).context("no move was written down")?;
+        forget_holder(lab, &source, name).await?;
+        let tool = Tool::new(lab, &source);
+        if next == "rollback" {
+            rolled_back(&tool, name).await?;
+            return machine.is_back(lab, &target, &before).await;
+        }
+        tool.done(&format!("resume {name} --yes")).await?;
+        let uid = vm(lab, &target, "rich").await?["metadata"]["uid"].take();
+        let owned = lab.get("PersistentVolumeClaim", &target, "rich-owned").await?;
+        ensure!(owned["metadata"]["ownerReferences"][0]["uid"] == uid, "the machine's own claim is not its own: {owned:#}");
+        for revision in lab.list("ControllerRevision", &target).await? {
+            ensure!(revision["metadata"]["ownerReferences"][0]["uid"] == uid, "a revision is not the machine's: {revision:#}");
+        }
+        machine.has_its_bytes(lab, &target).await
+    })
+    .await
 }
 
 /// The answer to a request is lost: the move goes on to the same end. Of the kinds every second is tried, as what is lost was done.

@@ -6,10 +6,12 @@
 
 mod busy;
 mod classes;
+mod cleanups;
 mod conformance;
 mod control_plane;
 mod crashes;
 mod crowd;
+mod elsewhere;
 #[path = "../endings/mod.rs"]
 mod endings;
 mod failures;
@@ -137,7 +139,14 @@ const TRIALS: &[Row] = &[
     shared!(stopping::a_guest_whose_node_falls_silent_is_left_alone),
     shared!(crashes::a_killed_move_is_resumed),
     shared!(crashes::a_killed_move_is_rolled_back),
+    shared!(crashes::owners_are_set_by_whoever_goes_on),
     shared!(crashes::a_lost_answer_changes_nothing),
+    shared!(cleanups::a_killed_cleanup_is_finished),
+    shared!(elsewhere::a_move_is_paused_and_gone_on_with),
+    shared!(elsewhere::a_move_is_called_back_from_who_carries_it),
+    shared!(elsewhere::a_move_is_written_down_in_a_file),
+    shared!(elsewhere::a_source_is_restored_by_hand),
+    shared!(elsewhere::a_slow_server_is_borne),
     shared!(intruders::what_is_foreign_blocks_the_plan),
     shared!(intruders::what_is_foreign_is_left_by_a_rollback),
     shared!(intruders::a_move_goes_on_when_what_is_foreign_is_gone),

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use crate::lab::Lab;
 use crate::machines::Machine;
+use crate::scene::each;
 use crate::tool::Tool;
 
 /// A running machine with a disk from a template and a plain claim.
@@ -90,20 +91,23 @@ pub async fn a_machine_moves_by_cdi(lab: &Lab) -> Result<()> {
 
 /// 4. After the whole move a rollback is refused without consent to lose the target's writes, and gives the source back with it.
 pub async fn a_copied_machine_comes_back_untouched(lab: &Lab) -> Result<()> {
-    let (source, target) = lab.namespaces("back-copy").await?;
-    let machine = database(&source);
-    machine.bring_up(lab).await?;
-    let before = machine.picture(lab).await?;
-    let tool = Tool::new(lab, &source);
-    let name = tool.done(&format!("run db-1 --to {target} --yes")).await?.move_name()?;
-    lab.write_marker(&target, "db-1-data", b"written in the target").await?;
-    let refused = tool.run(&format!("rollback {name} --yes")).await?;
-    refused.ends_with(1)?;
-    refused.says("--discard-target-writes")?;
-    tool.done(&format!("rollback {name} --yes --discard-target-writes")).await?;
-    machine.is_back(lab, &target, &before).await?;
-    machine.has_its_bytes(lab, &source).await?;
-    machine.wait_status(lab, "Running").await
+    each(["", "--strategy CdiClone"], async |flags| {
+        let (source, target) = lab.namespaces("back-copy").await?;
+        let machine = database(&source);
+        machine.bring_up(lab).await?;
+        let before = machine.picture(lab).await?;
+        let tool = Tool::new(lab, &source);
+        let name = tool.done(&format!("run db-1 --to {target} {flags} --yes")).await?.move_name()?;
+        lab.write_marker(&target, "db-1-data", b"written in the target").await?;
+        let refused = tool.run(&format!("rollback {name} --yes")).await?;
+        refused.ends_with(1)?;
+        refused.says("--discard-target-writes")?;
+        tool.done(&format!("rollback {name} --yes --discard-target-writes")).await?;
+        machine.is_back(lab, &target, &before).await?;
+        machine.has_its_bytes(lab, &source).await?;
+        machine.wait_status(lab, "Running").await
+    })
+    .await
 }
 
 /// 4. A moved disk comes back with what was written to it in the target.

@@ -1,6 +1,7 @@
 //! What a person sees at a real terminal: colours, the live display, questions, Ctrl-C, a window that changes its size.
 
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use crate::serving::Serving;
 use crate::tty::Tty;
@@ -107,6 +108,22 @@ fn sigterm_stops_as_ctrl_c_does() {
 #[test]
 fn sighup_stops_as_ctrl_c_does() {
     stopped(|tty| tty.hears(Signal::SIGHUP), 129);
+}
+
+#[test]
+fn who_cannot_wait_presses_ctrl_c_again() {
+    let sandbox = Serving::start("");
+    let mut tty = typed(&sandbox, "run db-1 -n shop --to prod --yes");
+    tty.shows("stopping, waiting for the guest to shut down");
+    let name = begun(&sandbox);
+    // From now on nothing is answered, so that the request in flight never ends.
+    kill(Pid::from_raw(sandbox.child.id().try_into().unwrap()), Signal::SIGSTOP).unwrap();
+    tty.types("\u{3}");
+    tty.shows("(interrupt again to leave at once)");
+    tty.types("\u{3}");
+    assert_eq!(tty.ends(), 130, "{}", tty.screen());
+    assert!(tty.screen().contains(&format!("resume {name} --take-over -n shop")), "{}", tty.screen());
+    assert!(tty.has_cursor());
 }
 
 #[test]
