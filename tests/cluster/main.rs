@@ -36,6 +36,7 @@ mod scene;
 mod shapes;
 mod somebody;
 mod stopping;
+mod teardown;
 mod tool;
 mod tour;
 mod weather;
@@ -209,6 +210,9 @@ fn main() -> Result<ExitCode> {
     let mut args = Arguments::from_args();
     args.test_threads.get_or_insert(10);
     let runtime = Runtime::new()?;
+    if runtime.block_on(teardown::ends_as_asked())? {
+        return Ok(ExitCode::SUCCESS);
+    }
     let (interrupt, interrupted) = watch::channel(false);
     runtime.spawn(async move {
         lab::interrupted().await;
@@ -235,10 +239,14 @@ fn perform(args: &Arguments, stage: &Arc<Stage>, book: &Arc<Book>, runtime: &Han
         Trial::test(row.name, move || runtime.block_on(stage.play(row.share, row.run)))
     });
     let checks = CHECKS.iter().map(|(name, check)| Trial::test(*name, || check().map_err(|error| format!("{error:#}").into())));
+    let alone = runtime.clone();
+    let teardown = Trial::test("teardown/nothing_outlives_its_laboratory", move || {
+        alone.block_on(teardown::nothing_outlives_its_laboratory()).map_err(|error| format!("{error:#}").into())
+    });
     let cases = book.cases.iter().enumerate().map(|(number, case)| {
         let (stage, book, case, runtime) = (stage.clone(), book.clone(), case.clone(), runtime.clone());
         let (title, tag) = (format!("conformance/{}", case.title()), format!("case-{number}"));
         Trial::test(title, move || runtime.block_on(stage.play(OF_A_CASE, async |lab| conformance::holds(lab, &book, &case, &tag).await)))
     });
-    libtest_mimic::run(args, trials.chain(checks).chain(cases).collect())
+    libtest_mimic::run(args, trials.chain(checks).chain([teardown]).chain(cases).collect())
 }

@@ -18,7 +18,7 @@ mod objects;
 pub mod process;
 mod programs;
 pub mod proxy;
-mod ready;
+pub mod ready;
 mod start;
 pub mod wait;
 
