@@ -68,6 +68,9 @@ kinds! {
     NETWORK_POLICY = "networking.k8s.io" "v1" "NetworkPolicy" "networkpolicies" true;
     MULTI_NETWORK_POLICY = "k8s.cni.cncf.io" "v1beta1" "MultiNetworkPolicy" "multi-networkpolicies" true;
     EGRESS_FIREWALL = "k8s.ovn.org" "v1" "EgressFirewall" "egressfirewalls" true;
+    EGRESS_IP = "k8s.ovn.org" "v1" "EgressIP" "egressips" false;
+    ADMIN_NETWORK_POLICY = "policy.networking.k8s.io" "v1alpha1" "AdminNetworkPolicy" "adminnetworkpolicies" false;
+    BASELINE_ADMIN_NETWORK_POLICY = "policy.networking.k8s.io" "v1alpha1" "BaselineAdminNetworkPolicy" "baselineadminnetworkpolicies" false;
     DISRUPTION_BUDGET = "policy" "v1" "PodDisruptionBudget" "poddisruptionbudgets" true;
     SERVICE_MONITOR = "monitoring.coreos.com" "v1" "ServiceMonitor" "servicemonitors" true;
     POD_MONITOR = "monitoring.coreos.com" "v1" "PodMonitor" "podmonitors" true;

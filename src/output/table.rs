@@ -68,6 +68,10 @@ impl Default for Style {
     }
 }
 
+/// How wide the columns of a table have become, so that rows that come later stand below those before them.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Widths(Vec<u16>);
+
 /// The table of these rows, with a line end after each line; empty without rows.
 pub fn render<T: Tabular>(rows: &[T], style: Style, now: Timestamp) -> String {
     render_with(rows, &[], style, now)
@@ -75,6 +79,12 @@ pub fn render<T: Tabular>(rows: &[T], style: Style, now: Timestamp) -> String {
 
 /// The same with more columns.
 pub fn render_with<T: Tabular>(rows: &[T], more: &[Extra], style: Style, now: Timestamp) -> String {
+    render_below(&mut Widths::default(), rows, more, style, now)
+}
+
+/// The same below rows that stand there already, as kubectl prints what a watch brings (kubernetes/cli-runtime `pkg/printers/tabwriter.go`,
+/// RememberWidths).
+pub fn render_below<T: Tabular>(widths: &mut Widths, rows: &[T], more: &[Extra], style: Style, now: Timestamp) -> String {
     let shown = |column: &Column| style.wide || !column.wide;
     let own = T::COLUMNS.iter().filter(|column| shown(column)).map(|column| column.title);
     let titles: Vec<&str> = own.chain(more.iter().map(|column| column.title.as_str())).collect();
@@ -86,9 +96,8 @@ pub fn render_with<T: Tabular>(rows: &[T], more: &[Extra], style: Style, now: Ti
             own.chain(more.iter().map(|column| column.cells.get(at).cloned().unwrap_or_default())).collect()
         })
         .collect();
-    let first = cells.iter().filter_map(|row| row.first()).map(|cell| cell.chars().count());
-    let indent = first.chain(titles.first().filter(|_| style.headers).map(|title| title.len())).max().unwrap_or_default() + usize::from(PADDING);
-    let mut lines = grid(&titles, cells, style.headers).into_iter();
+    let mut lines = grid(&titles, cells, style.headers, widths).into_iter();
+    let indent = usize::from(widths.0.first().copied().unwrap_or(MINIMUM));
     let mut text = String::new();
     if style.headers && !rows.is_empty() {
         push_line(&mut text, &lines.next().unwrap_or_default());
@@ -96,7 +105,7 @@ pub fn render_with<T: Tabular>(rows: &[T], more: &[Extra], style: Style, now: Ti
     for (row, line) in rows.iter().zip(lines) {
         push_line(&mut text, &row.paint(style.paint, line));
         for note in row.notes() {
-            push_line(&mut text, &format!("{:width$}{}", "", escape::terminal(&note), width = indent.max(usize::from(MINIMUM))));
+            push_line(&mut text, &format!("{:width$}{}", "", escape::terminal(&note), width = indent));
         }
     }
     text
@@ -104,7 +113,7 @@ pub fn render_with<T: Tabular>(rows: &[T], more: &[Extra], style: Style, now: Ti
 
 /// A table whose columns are only known at run time.
 pub fn render_dynamic(titles: &[&str], cells: Vec<Vec<String>>, headers: bool) -> String {
-    grid(titles, cells, headers).iter().fold(String::new(), |mut text, line| {
+    grid(titles, cells, headers, &mut Widths::default()).iter().fold(String::new(), |mut text, line| {
         push_line(&mut text, line);
         text
     })
@@ -121,7 +130,7 @@ pub fn nothing_found(namespace: Option<&str>) -> String {
 const PADDING: u16 = 3;
 const MINIMUM: u16 = 6;
 
-fn grid(titles: &[&str], cells: Vec<Vec<String>>, headers: bool) -> Vec<String> {
+fn grid(titles: &[&str], cells: Vec<Vec<String>>, headers: bool, widths: &mut Widths) -> Vec<String> {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     if headers {
@@ -130,8 +139,11 @@ fn grid(titles: &[&str], cells: Vec<Vec<String>>, headers: bool) -> Vec<String> 
     for row in cells {
         table.add_row(row.iter().map(|cell| escape::terminal(cell).into_owned()));
     }
-    for column in table.column_iter_mut() {
-        column.set_padding((0, PADDING)).set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(MINIMUM)));
+    let contents = table.column_max_content_widths();
+    widths.0.resize(contents.len().max(widths.0.len()), MINIMUM);
+    for ((column, content), width) in table.column_iter_mut().zip(contents).zip(&mut widths.0) {
+        *width = (*width).max(content + PADDING);
+        column.set_padding((0, PADDING)).set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(*width)));
     }
     table.lines().map(|line| line.trim_end().to_owned()).collect()
 }
@@ -163,6 +175,15 @@ mod tests {
 
     fn shown(style: Style) -> String {
         render(&ROWS, style, Timestamp::UNIX_EPOCH).replace(' ', "·")
+    }
+
+    #[test]
+    fn what_comes_later_stands_below_what_came_before() {
+        let mut widths = Widths::default();
+        let mut shown =
+            |rows: &[Machine], headers| render_below(&mut widths, rows, &[], Style { headers, ..Style::default() }, Timestamp::UNIX_EPOCH);
+        let lines = [shown(&ROWS[..1], true), shown(&[Machine("w", "7", "")], false), shown(&[Machine("a-longer-name", "7", "")], false)];
+        assert_eq!(lines.concat(), "NAME         N\ndatabase-1   2\nw            7\na-longer-name   7\n");
     }
 
     #[test]

@@ -18,6 +18,18 @@ pub fn write(value: &impl Serialize) -> Result<String, Failure> {
     serde_saphyr::to_string_with_options(value, options).map_err(|error| Failure::error(format!("cannot write YAML: {error}")))
 }
 
+/// Values as documents of one stream, whose first may be the first of all.
+pub fn stream<T: Serialize>(values: &[T], begins: bool) -> Result<String, Failure> {
+    let mut text = String::new();
+    for (at, value) in values.iter().enumerate() {
+        if at > 0 || !begins {
+            text.push_str("---\n");
+        }
+        text.push_str(&write(value)?);
+    }
+    Ok(text)
+}
+
 /// Makes a type of ours of what a file's one document says. `file` is what errors call it. An unknown field is an error that names the
 /// nearest known one. The text is looked at again only to say on which line something is wrong.
 pub fn understand<T: DeserializeOwned>(file: &str, text: &str, value: Value) -> Result<T, Failure> {

@@ -2,6 +2,7 @@
 //!
 //! Sources of the fields: kubernetes/api `networking/v1/types.go`, `policy/v1/types.go`, `rbac/v1/types.go`; openshift/api `route/v1/types.go`;
 //! kubernetes-sigs/gateway-api `apis/v1/httproute_types.go`; k8snetworkplumbingwg/multi-networkpolicy `scheme.yml`;
+//! ovn-org/ovn-kubernetes `go-controller/pkg/crd/egressip/v1/types.go`; kubernetes-sigs/network-policy-api `apis/v1alpha1/shared_types.go`;
 //! prometheus-operator `pkg/apis/monitoring/v1/{servicemonitor,podmonitor}_types.go`.
 
 use std::collections::BTreeMap;
@@ -45,6 +46,47 @@ pub const POINTERS: &[Pointer] = &[
     Pointer { kind: kind::ROLE, why: "who was given rights on a machine by its name", code: WATCHER, points: role },
 ];
 
+/// A kind of policies of the cluster, which pick namespaces by their labels and in them pods by theirs.
+pub struct Policies {
+    pub kind: Kind,
+    pub why: &'static str,
+    /// Where the two selectors stand, in one way or another; without one for pods all are meant.
+    selectors: &'static [(&'static str, Option<&'static str>)],
+}
+
+const SUBJECT: &[(&str, Option<&str>)] =
+    &[("/spec/subject/namespaces", None), ("/spec/subject/pods/namespaceSelector", Some("/spec/subject/pods/podSelector"))];
+
+pub const POLICIES: &[Policies] = &[
+    Policies {
+        kind: kind::EGRESS_IP,
+        why: "from which address guests are seen outside",
+        selectors: &[("/spec/namespaceSelector", Some("/spec/podSelector"))],
+    },
+    Policies { kind: kind::ADMIN_NETWORK_POLICY, why: BOUNDS, selectors: SUBJECT },
+    Policies { kind: kind::BASELINE_ADMIN_NETWORK_POLICY, why: BOUNDS, selectors: SUBJECT },
+];
+
+/// The policies of the cluster that are for a machine in its namespace and will not be in the target, whose labels are others.
+pub fn left_policies<'a>(machine: &Machine<'a>, source: &Manifest, target: Option<&Manifest>) -> Vec<(Kind, &'a Manifest)> {
+    let cluster = &machine.seen.source.cluster.objects;
+    let labels = pod_labels(machine.vm, machine.vmi);
+    let picks = |row: &Policies, policy: &Manifest, namespace: &Manifest| {
+        let namespace = owned(namespace);
+        row.selectors.iter().any(|(spaces, pods)| {
+            let pods = pods.is_none_or(|pods| matches(policy.at(pods), &labels));
+            pods && policy.at(spaces).is_some_and(|selector| matches(Some(selector), &namespace))
+        })
+    };
+    let rows = POLICIES.iter().flat_map(|row| cluster.all(row.kind).map(move |policy| (row, policy)));
+    let left = rows.filter(|(row, policy)| picks(row, policy, source) && !target.is_some_and(|target| picks(row, policy, target)));
+    left.map(|(row, policy)| (row.kind, policy)).collect()
+}
+
+fn owned(object: &Manifest) -> BTreeMap<String, String> {
+    object.labels().into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+}
+
 /// What an object can point at.
 struct Guest<'a> {
     name: &'a str,
@@ -63,11 +105,14 @@ impl Guest<'_> {
 /// The objects of the source namespace that point at a machine, of the kinds of one check.
 pub fn pointers<'a>(machine: &Machine<'a>, code: &str) -> Vec<(Kind, &'a Manifest)> {
     let objects = &machine.seen.source.objects;
+    let rows: Vec<&Pointer> = POINTERS.iter().filter(|pointer| pointer.code == code && objects.all(pointer.kind).next().is_some()).collect();
+    if rows.is_empty() {
+        return Vec::new();
+    }
     let labels = pod_labels(machine.vm, machine.vmi);
     let services = objects.all(kind::SERVICE).filter(|service| selects(service.at("/spec/selector"), &labels)).collect();
     let guest = Guest { name: machine.name(), labels, services };
-    let rows = POINTERS.iter().filter(|pointer| pointer.code == code);
-    let found = rows.flat_map(|row| objects.all(row.kind).filter(|object| (row.points)(object, &guest)).map(|object| (row.kind, object)));
+    let found = rows.into_iter().flat_map(|row| objects.all(row.kind).filter(|object| (row.points)(object, &guest)).map(|object| (row.kind, object)));
     found.collect()
 }
 
@@ -98,8 +143,7 @@ fn budget(budget: &Manifest, guest: &Guest) -> bool {
 }
 
 fn service_monitor(monitor: &Manifest, guest: &Guest) -> bool {
-    let labels = |service: &Manifest| service.labels().into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
-    guest.services.iter().any(|service| picks(monitor, "/spec/selector", &labels(service)))
+    guest.services.iter().any(|service| picks(monitor, "/spec/selector", &owned(service)))
 }
 
 fn role(role: &Manifest, guest: &Guest) -> bool {

@@ -4,7 +4,7 @@ use futures::try_join;
 use serde_json::Value;
 
 use super::eyes::{Eyes, Row};
-use super::{lists, storage};
+use super::{lists, network, storage};
 use crate::cluster::Access;
 use crate::model::failure::Failure;
 use crate::model::inventory::{ClusterSeen, Look, Objects, Stack};
@@ -15,7 +15,7 @@ const ROWS: &[Row] =
 
 /// Everything that is asked once per cluster.
 pub(super) async fn seen(eyes: &Eyes<'_>) -> Result<ClusterSeen, Failure> {
-    let rows = [ROWS, storage::CLUSTER_ROWS].concat();
+    let rows: Vec<Row> = [ROWS, storage::CLUSTER_ROWS].concat().into_iter().chain(network::cluster_rows()).collect();
     let patch_volumes = Access { verb: "patch".to_owned(), resource: kind::VOLUME.plural.to_owned(), ..Access::default() };
     let (system, user, (objects, stack), may_patch_volumes) = try_join!(
         eyes.one(kind::NAMESPACE, "kube-system"),

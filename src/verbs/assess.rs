@@ -1,6 +1,7 @@
 //! `assess`: what is there, and what would speak against moving it. Changes nothing.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -8,18 +9,20 @@ use serde_json::Value;
 use super::Context;
 use super::args::display::{Rows, Table};
 use super::args::selection::Selection;
-use super::looking::assessing::{Assessed, assessed};
+use super::looking::assessing::{Assessed, assessed, look_again};
 use super::looking::export::export;
 use super::looking::wanted::{Named, Wanted, Who, named};
+use crate::cluster::{About, Topic};
 use crate::exit::Code;
 use crate::model::assessment::AssessmentRow;
 use crate::model::failure::Failure;
-use crate::model::kind;
+use crate::model::kind::{self, Kind};
 use crate::output::error::warning;
 use crate::output::format::Format;
 use crate::output::review::counted;
-use crate::output::table::{self, nothing_found};
+use crate::output::table::{self, Style, Widths, nothing_found};
 use crate::output::{json, labels, yaml};
+use crate::plan::assessment::Assessment;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -33,6 +36,9 @@ Examples:
   # The largest last, with what each is labelled as
   kubectl vmmove assess -n shop --sort-by=.summary.size -L app
 
+  # And whatever changes from then on
+  kubectl vmmove assess -n shop -w
+
   # Their manifests, those of their disks and of what they refer to, one file each
   kubectl vmmove assess db-1 -n shop --export db-1")]
 pub struct Args {
@@ -45,7 +51,15 @@ pub struct Args {
     /// Also write the manifests of the machines, their disks and what they refer to into a folder that only you can read; Secrets are among them
     #[arg(long, value_name = "FOLDER", value_hint = clap::ValueHint::DirPath)]
     export: Option<PathBuf>,
+    /// Go on showing machines about which something changes, until it is interrupted
+    #[arg(short, long, conflicts_with = "export")]
+    watch: bool,
 }
+
+/// So much that changes at once is looked at together.
+const SETTLE: Duration = Duration::from_millis(500);
+/// What a machine's row may change with.
+const SHOWN: [Kind; 6] = [kind::VM, kind::VMI, kind::CLAIM, kind::DATA_VOLUME, kind::SERVICE, kind::VM_SNAPSHOT];
 
 /// Assesses the machines that are named, all of them when none is.
 ///
@@ -60,46 +74,83 @@ pub async fn run(cx: &mut Context, args: &Args) -> Result<Code, Failure> {
             namespace: Some(plan.spec.source.namespace),
         },
     };
-    let mut found = assessed(cx, &wanted).await?;
+    let found = assessed(cx, &wanted).await?;
+    let mut page = Page { style: args.table.style(&cx.io), widths: Widths::default(), is_first: true };
     if found.assessment.machines.is_empty() {
         cx.io.remark(&nothing_found(Some(&found.seen.source.namespace)));
-        return Ok(Code::DONE);
+    } else {
+        page.show(cx, args, &found, found.assessment.clone())?;
     }
-    if let Some(path) = &args.rows.sort_by {
-        path.sort(&mut found.assessment.machines, document)?;
+    if args.watch {
+        return watch(cx, args, &wanted, found, page).await;
     }
-    let text = show(cx, args, &found)?;
-    cx.io.print(&text)?;
-    if let Some(folder) = &args.export {
+    if let Some(folder) = args.export.as_ref().filter(|_| !found.assessment.machines.is_empty()) {
         keep(cx, &found, folder).await?;
     }
     Ok(Code::DONE)
 }
 
-fn show(cx: &Context, args: &Args, found: &Assessed) -> Result<String, Failure> {
-    let assessment = &found.assessment;
-    match args.table.output.format() {
-        format @ (Format::Table | Format::Wide) => {
-            let (style, now) = (args.table.style(&cx.io), cx.clock.now());
-            let rows: Vec<AssessmentRow> = assessment.rows().cloned().collect();
-            let labels: Vec<_> = assessment.machines.iter().map(|machine| &machine.metadata.labels).collect();
-            let more = labels::columns(&labels, &args.rows.label_columns, args.rows.show_labels);
-            let mut text = table::render_with(&rows, &more, style, now);
-            let findings: Vec<_> = assessment.machines.iter().flat_map(|machine| machine.findings.clone()).collect();
-            if format == Format::Wide && !findings.is_empty() {
-                text = text + "\n" + &table::render(&crate::output::columns::findings::sorted(&findings), style, now);
+/// Shows each machine again when something about it changed, one that is gone as it was last; it ends when somebody ends it.
+async fn watch(cx: &mut Context, args: &Args, wanted: &Wanted, mut shown: Assessed, mut page: Page) -> Result<Code, Failure> {
+    let topic = |kind| Topic { kind, namespace: Some(shown.seen.source.namespace.clone()), name: None, labels: None, about: About::All };
+    let mut wakes = shown.cluster.watch(&SHOWN.map(topic));
+    loop {
+        let found = look_again(&shown, wanted).await?;
+        let mut changed = found.assessment.clone();
+        changed.machines.retain(|machine| !shown.assessment.machines.contains(machine));
+        let is_there = |name: &str| found.assessment.machines.iter().any(|machine| machine.summary.name == name);
+        changed.machines.extend(shown.assessment.machines.into_iter().filter(|machine| !is_there(&machine.summary.name)));
+        changed.findings.clear();
+        if !changed.machines.is_empty() {
+            page.show(cx, args, &found, changed)?;
+        }
+        shown = found;
+        wakes.next().await;
+        cx.clock.sleep(SETTLE).await;
+    }
+}
+
+/// What was printed so far, as far as what follows depends on it.
+struct Page {
+    style: Style,
+    widths: Widths,
+    is_first: bool,
+}
+
+impl Page {
+    fn show(&mut self, cx: &mut Context, args: &Args, found: &Assessed, mut assessment: Assessment) -> Result<(), Failure> {
+        if let Some(path) = &args.rows.sort_by {
+            path.sort(&mut assessment.machines, document)?;
+        }
+        let text = self.text(cx, args, found, &assessment)?;
+        (self.style.headers, self.is_first) = (false, false);
+        cx.io.print(&text)
+    }
+
+    fn text(&mut self, cx: &Context, args: &Args, found: &Assessed, assessment: &Assessment) -> Result<String, Failure> {
+        match args.table.output.format() {
+            format @ (Format::Table | Format::Wide) => {
+                let now = cx.clock.now();
+                let rows: Vec<AssessmentRow> = assessment.rows().cloned().collect();
+                let labels: Vec<_> = assessment.machines.iter().map(|machine| &machine.metadata.labels).collect();
+                let more = labels::columns(&labels, &args.rows.label_columns, args.rows.show_labels);
+                let mut text = table::render_below(&mut self.widths, &rows, &more, self.style, now);
+                let findings: Vec<_> = assessment.machines.iter().flat_map(|machine| machine.findings.clone()).collect();
+                if format == Format::Wide && !args.watch && !findings.is_empty() {
+                    text = text + "\n" + &table::render(&crate::output::columns::findings::sorted(&findings), self.style, now);
+                }
+                Ok(text)
             }
-            Ok(text)
+            Format::Yaml => yaml::stream(std::slice::from_ref(assessment), self.is_first),
+            Format::Json => json::write(assessment),
+            Format::Name => Format::Name.many(&machines(found, assessment)),
+            // A row for each machine, as for each item of a list.
+            format @ Format::CustomColumns(_) => {
+                let machines = assessment.machines.iter().map(document).collect::<Result<Vec<_>, _>>()?;
+                if self.style.headers { format.many(&machines) } else { format.many_without_headers(&machines) }
+            }
+            other => other.one(&document(assessment)?),
         }
-        Format::Yaml => yaml::write(assessment),
-        Format::Json => json::write(assessment),
-        Format::Name => Format::Name.many(&machines(found)),
-        // A row for each machine, as for each item of a list.
-        format @ Format::CustomColumns(_) => {
-            let machines = assessment.machines.iter().map(document).collect::<Result<Vec<_>, _>>()?;
-            if args.table.no_headers { format.many_without_headers(&machines) } else { format.many(&machines) }
-        }
-        other => other.one(&document(assessment)?),
     }
 }
 
@@ -108,9 +159,9 @@ fn document(part: &impl Serialize) -> Result<Value, Failure> {
 }
 
 /// The machines themselves.
-fn machines(found: &Assessed) -> Vec<Value> {
+fn machines(found: &Assessed, assessment: &Assessment) -> Vec<Value> {
     let objects = &found.seen.source.objects;
-    found.assessment.rows().filter_map(|row| objects.get(kind::VM, &row.name)).map(|vm| vm.value().into_owned()).collect()
+    assessment.rows().filter_map(|row| objects.get(kind::VM, &row.name)).map(|vm| vm.value().into_owned()).collect()
 }
 
 async fn keep(cx: &mut Context, found: &Assessed, folder: &Path) -> Result<(), Failure> {

@@ -24,8 +24,8 @@ use crate::output::columns::status::MoveRow;
 use crate::output::error::warning;
 use crate::output::format::Format;
 use crate::output::order::SortBy;
-use crate::output::table::{Style, nothing_found, render};
-use crate::output::{json, stream as streams};
+use crate::output::table::{Style, Widths, nothing_found, render, render_below};
+use crate::output::{json, stream as streams, yaml};
 use crate::plan::document::API_VERSION;
 use crate::steps::hand::Hand;
 use crate::steps::restore::restore_commands;
@@ -200,7 +200,7 @@ async fn one(cx: &mut Context, args: &Args, name: &MoveName) -> Result<Code, Fai
     let format = args.table.output.format();
     let text = match format {
         Format::Table | Format::Wide => {
-            let mut text = table(&standing.machines, args.table.style(&cx.io), now);
+            let mut text = table(&mut Widths::default(), &standing.machines, args.table.style(&cx.io), now);
             if format == Format::Wide {
                 text += &in_words(&standing);
             }
@@ -213,8 +213,8 @@ async fn one(cx: &mut Context, args: &Args, name: &MoveName) -> Result<Code, Fai
     Ok(Code::DONE)
 }
 
-fn table(machines: &[Machine], style: Style, now: jiff::Timestamp) -> String {
-    render(&machines.iter().map(|machine| machine.row(now)).collect::<Vec<_>>(), style, now)
+fn table(widths: &mut Widths, machines: &[Machine], style: Style, now: jiff::Timestamp) -> String {
+    render_below(widths, &machines.iter().map(|machine| machine.row(now)).collect::<Vec<_>>(), &[], style, now)
 }
 
 /// Who began and who carries it, and what to type when the tool is not at hand.
@@ -233,16 +233,21 @@ async fn watch(cx: &mut Context, args: &Args, name: &MoveName) -> Result<Code, F
     let journal = about(kind::CONFIG_MAP, None, Some(format!("{LABEL_MOVE}={id},{LABEL_LEDGER}")));
     let mut wakes = cluster.watch(&[journal, about(kind::LEASE, Some(object_name(&id)), None)]);
     let mut shown: Vec<Machine> = Vec::new();
-    let mut style = args.table.style(&cx.io);
+    let (mut style, mut widths) = (args.table.style(&cx.io), Widths::default());
     loop {
         let now = cx.clock.now();
         let mut standing = Standing::of(&cluster, opened, now).await?;
         standing.look_closer(&cluster, cx.clock.clone()).await;
         let changed: Vec<Machine> = standing.machines.iter().filter(|machine| !shown.contains(machine)).cloned().collect();
         if !changed.is_empty() {
+            let documents: Vec<Value> = changed.iter().map(|machine| json!(machine)).collect();
             let text = match args.table.output.format() {
-                Format::Json => changed.iter().map(|machine| json::line(&json!(machine))).collect::<Result<String, _>>()?,
-                _ => table(&changed, style, now),
+                Format::Table | Format::Wide => table(&mut widths, &changed, style, now),
+                Format::Json => documents.iter().map(json::line).collect::<Result<String, _>>()?,
+                Format::Yaml => yaml::stream(&documents, shown.is_empty())?,
+                Format::Name => name_line(&standing.opened),
+                format if style.headers => format.many(&documents)?,
+                format => format.many_without_headers(&documents)?,
             };
             streams::data(&mut *cx.io.stdout, &text)?;
             style.headers = false;

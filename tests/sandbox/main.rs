@@ -11,3 +11,4 @@ mod kubectl;
 mod serving;
 #[cfg(unix)]
 mod starting;
+mod watching;

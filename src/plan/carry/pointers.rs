@@ -7,7 +7,7 @@ use crate::model::kind::Kind;
 use crate::model::manifest::Manifest;
 use crate::plan::checks::Check;
 use crate::plan::checks::machines::{Machine, machines};
-use crate::plan::pointers::{BOUND, BUDGET, WATCHER, WAY_IN, pointers};
+use crate::plan::pointers::{BOUND, BUDGET, WATCHER, WAY_IN, left_policies, pointers};
 use crate::plan::request::MoveRequest;
 
 pub(super) const CHECKS: &[Check] = &[
@@ -31,6 +31,7 @@ pub(super) const CHECKS: &[Check] = &[
         title: "what watches the guest, or may use it by name, is in the target",
         run: |seen, ask| left_behind(Severity::Warning, WATCHER, seen, ask, "monitors of the guest and rights on it by name are not carried"),
     },
+    Check { code: "C055", title: "the cluster's policies for the guest hold in the target", run: policies },
     Check { code: "C050", title: "what points at the guest says the same in the target", run: differing },
 ];
 
@@ -76,6 +77,18 @@ fn left_behind(severity: Severity, code: &str, seen: &Inventory, ask: &MoveReque
         let hint = "make those that the guest needs in the target namespace, by the same names";
         let hint = if severity == Severity::Blocking { format!("{hint}, then plan again") } else { hint.to_owned() };
         (!names.is_empty()).then(|| Finding::new(severity, code, machine.reference(), format!("{what}: {}", names.join(", "))).hint(hint))
+    };
+    machines(seen, ask).filter_map(finding).collect()
+}
+
+fn policies(seen: &Inventory, ask: &MoveRequest) -> Vec<Finding> {
+    let (Some(source), Some(target)) = (seen.source.namespace_object(), &seen.target) else { return Vec::new() };
+    let finding = |machine: Machine| {
+        let left = left_policies(&machine, source, target.namespace_object());
+        let names: Vec<String> = left.into_iter().map(|(kind, policy)| told(kind, policy)).collect();
+        let what = format!("policies of the cluster are for the guest in {} and not in {}", seen.source.namespace, target.namespace);
+        let hint = "label the target namespace so that they pick it, or let them pick it by name, then plan again";
+        (!names.is_empty()).then(|| Finding::blocking("C055", machine.reference(), format!("{what}: {}", names.join(", "))).hint(hint))
     };
     machines(seen, ask).filter_map(finding).collect()
 }
@@ -170,6 +183,33 @@ mod tests {
         let mut own = object(kind::DISRUPTION_BUDGET, "kubevirt-disruption-budget-x", json!({"spec": {"selector": {}}}));
         own.set("/metadata/ownerReferences", json!([{"kind": "VirtualMachineInstance", "name": "db-1", "uid": "u"}]));
         assert_eq!(of(World::new().source(own)), []);
+    }
+
+    #[test]
+    fn policies_of_the_cluster_hold_where_the_labels_of_the_namespace_say_so() {
+        let selector = || json!({"matchLabels": {"zone": "inner"}});
+        let namespace = |name: &str, zone: &str| {
+            let mut namespace = Manifest::new(kind::NAMESPACE, "", name);
+            namespace.set_label("zone", zone);
+            Look::Listed(std::collections::BTreeMap::from([(name.to_owned(), namespace)]))
+        };
+        let left = |kind: Kind, spec: Value, zone: &str| {
+            let machine = labelled();
+            let mut policy = Manifest::new(kind, "", "a");
+            policy.set("/spec", spec);
+            let mut seen = World::new().source(machine.clone()).cluster(policy).target_namespace(namespace("prod", zone)).seen();
+            seen.source.namespace_look = namespace("shop", "inner");
+            not_carried(&machine, &seen, &ask(&[])).into_iter().map(|finding| finding.code).collect::<Vec<_>>() == ["C055"]
+        };
+        let out = |pods: Value| json!({"namespaceSelector": selector(), "podSelector": pods, "egressIPs": ["192.0.2.1"]});
+        assert!(left(kind::EGRESS_IP, out(json!({"matchLabels": {"app": "db"}})), "outer"));
+        assert!(!left(kind::EGRESS_IP, out(json!({"matchLabels": {"app": "web"}})), "outer"));
+        assert!(!left(kind::EGRESS_IP, out(json!({})), "inner"));
+        for kind in [kind::ADMIN_NETWORK_POLICY, kind::BASELINE_ADMIN_NETWORK_POLICY] {
+            assert!(left(kind, json!({"subject": {"namespaces": selector()}}), "outer"));
+            assert!(!left(kind, json!({"subject": {"namespaces": selector()}}), "inner"));
+            assert!(left(kind, json!({"subject": {"pods": {"namespaceSelector": selector(), "podSelector": {}}}}), "outer"));
+        }
     }
 
     #[test]

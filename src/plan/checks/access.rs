@@ -8,7 +8,7 @@ use crate::model::finding::{Finding, Severity};
 use crate::model::inventory::{Inventory, Look, Objects, Place};
 use crate::model::kind::{self, Kind};
 use crate::model::names::End;
-use crate::plan::pointers::POINTERS;
+use crate::plan::pointers::{POINTERS, POLICIES};
 use crate::plan::references::references;
 use crate::plan::request::MoveRequest;
 
@@ -55,7 +55,9 @@ const USEFUL: &[Row] = &[
 
 /// What is only said less about without a look at it, and all that may point at a machine.
 pub fn useful() -> Vec<Row> {
-    USEFUL.iter().copied().chain(POINTERS.iter().map(|pointer| (End::Source, pointer.kind, pointer.why))).collect()
+    let pointers = POINTERS.iter().map(|pointer| (End::Source, pointer.kind, pointer.why));
+    let policies = POLICIES.iter().map(|policies| (End::Source, policies.kind, policies.why));
+    USEFUL.iter().copied().chain(pointers).chain(policies).collect()
 }
 
 /// What always must be seen, and the kinds of objects that a chosen machine cannot do without.

@@ -243,4 +243,10 @@ pub const TEXTS: &[Text] = &[
         text: "A downwardAPI volume tells the guest labels, annotations, name and namespace of its pod. The namespace will be the \
                target's.",
     },
+    Text {
+        topic: "C055",
+        title: "policies of the cluster are not for the target",
+        text: "An EgressIP, an AdminNetworkPolicy or a BaselineAdminNetworkPolicy picks the source namespace by its labels and the \
+               guest in it, but not the target namespace. The guest would be seen from another address, or be bounded by other rules.",
+    },
 ];
