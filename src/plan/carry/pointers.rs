@@ -31,8 +31,8 @@ pub(super) const CHECKS: &[Check] = &[
         title: "what watches the guest, or may use it by name, is in the target",
         run: |seen, ask| left_behind(Severity::Warning, WATCHER, seen, ask, "monitors of the guest and rights on it by name are not carried"),
     },
-    Check { code: "C055", title: "the cluster's policies for the guest hold in the target", run: policies },
     Check { code: "C050", title: "what points at the guest says the same in the target", run: differing },
+    Check { code: "C055", title: "the cluster's policies for the guest hold in the target", run: policies },
 ];
 
 /// What became of an object that points at a machine.
@@ -83,12 +83,14 @@ fn left_behind(severity: Severity, code: &str, seen: &Inventory, ask: &MoveReque
 
 fn policies(seen: &Inventory, ask: &MoveRequest) -> Vec<Finding> {
     let (Some(source), Some(target)) = (seen.source.namespace_object(), &seen.target) else { return Vec::new() };
+    // What labels it has is not known where it may not be read.
+    let severity = if matches!(target.namespace_look, Look::Forbidden(_)) { Severity::Warning } else { Severity::Blocking };
     let finding = |machine: Machine| {
         let left = left_policies(&machine, source, target.namespace_object());
         let names: Vec<String> = left.into_iter().map(|(kind, policy)| told(kind, policy)).collect();
         let what = format!("policies of the cluster are for the guest in {} and not in {}", seen.source.namespace, target.namespace);
-        let hint = "label the target namespace so that they pick it, or let them pick it by name, then plan again";
-        (!names.is_empty()).then(|| Finding::blocking("C055", machine.reference(), format!("{what}: {}", names.join(", "))).hint(hint))
+        let hint = "label the target namespace so that they pick it, or let them pick it by name";
+        (!names.is_empty()).then(|| Finding::new(severity, "C055", machine.reference(), format!("{what}: {}", names.join(", "))).hint(hint))
     };
     machines(seen, ask).filter_map(finding).collect()
 }
@@ -193,18 +195,21 @@ mod tests {
             namespace.set_label("zone", zone);
             Look::Listed(std::collections::BTreeMap::from([(name.to_owned(), namespace)]))
         };
-        let left = |kind: Kind, spec: Value, zone: &str| {
+        let found = |kind: Kind, spec: Value, target: Look| {
             let machine = labelled();
             let mut policy = Manifest::new(kind, "", "a");
             policy.set("/spec", spec);
-            let mut seen = World::new().source(machine.clone()).cluster(policy).target_namespace(namespace("prod", zone)).seen();
+            let mut seen = World::new().source(machine.clone()).cluster(policy).target_namespace(target).seen();
             seen.source.namespace_look = namespace("shop", "inner");
-            not_carried(&machine, &seen, &ask(&[])).into_iter().map(|finding| finding.code).collect::<Vec<_>>() == ["C055"]
+            not_carried(&machine, &seen, &ask(&[])).into_iter().map(|finding| (finding.code, finding.severity)).collect::<Vec<_>>()
         };
+        let left = |kind: Kind, spec: Value, zone: &str| found(kind, spec, namespace("prod", zone)) == [("C055".to_owned(), Severity::Blocking)];
         let out = |pods: Value| json!({"namespaceSelector": selector(), "podSelector": pods, "egressIPs": ["192.0.2.1"]});
         assert!(left(kind::EGRESS_IP, out(json!({"matchLabels": {"app": "db"}})), "outer"));
         assert!(!left(kind::EGRESS_IP, out(json!({"matchLabels": {"app": "web"}})), "outer"));
         assert!(!left(kind::EGRESS_IP, out(json!({})), "inner"));
+        let unseen = found(kind::EGRESS_IP, out(json!({})), Look::Forbidden("no".into()));
+        assert_eq!(unseen, [("C055".to_owned(), Severity::Warning)]);
         for kind in [kind::ADMIN_NETWORK_POLICY, kind::BASELINE_ADMIN_NETWORK_POLICY] {
             assert!(left(kind, json!({"subject": {"namespaces": selector()}}), "outer"));
             assert!(!left(kind, json!({"subject": {"namespaces": selector()}}), "inner"));
