@@ -70,16 +70,16 @@ pub const POLICIES: &[Policies] = &[
 /// The policies of the cluster that are for a machine in its namespace and will not be in the target, whose labels are others.
 pub fn left_policies<'a>(machine: &Machine<'a>, source: &Manifest, target: Option<&Manifest>) -> Vec<(Kind, &'a Manifest)> {
     let cluster = &machine.seen.source.cluster.objects;
-    let labels = pod_labels(machine.vm, machine.vmi);
-    let picks = |row: &Policies, policy: &Manifest, namespace: &Manifest| {
-        let namespace = owned(namespace);
-        row.selectors.iter().any(|(spaces, pods)| {
-            let pods = pods.is_none_or(|pods| matches(policy.at(pods), &labels));
-            pods && policy.at(spaces).is_some_and(|selector| matches(Some(selector), &namespace))
-        })
+    let mut there = POLICIES.iter().flat_map(|row| cluster.all(row.kind).map(move |policy| (row, policy))).peekable();
+    if there.peek().is_none() {
+        return Vec::new();
+    }
+    let (labels, source, target) = (pod_labels(machine.vm, machine.vmi), owned(source), target.map(owned));
+    let is_for = |row: &Policies, policy: &Manifest, namespace: &BTreeMap<String, String>| {
+        let mut selectors = row.selectors.iter();
+        selectors.any(|(spaces, pods)| picks(policy, spaces, namespace) && pods.is_none_or(|pods| matches(policy.at(pods), &labels)))
     };
-    let rows = POLICIES.iter().flat_map(|row| cluster.all(row.kind).map(move |policy| (row, policy)));
-    let left = rows.filter(|(row, policy)| picks(row, policy, source) && !target.is_some_and(|target| picks(row, policy, target)));
+    let left = there.filter(|(row, policy)| is_for(row, policy, &source) && !target.as_ref().is_some_and(|target| is_for(row, policy, target)));
     left.map(|(row, policy)| (row.kind, policy)).collect()
 }
 
@@ -102,18 +102,17 @@ impl Guest<'_> {
     }
 }
 
-/// The objects of the source namespace that point at a machine, of the kinds of one check.
-pub fn pointers<'a>(machine: &Machine<'a>, code: &str) -> Vec<(Kind, &'a Manifest)> {
+/// The objects of the source namespace that point at a machine, each with what is known of its kind.
+pub fn pointers<'a>(machine: &Machine<'a>) -> Vec<(&'static Pointer, &'a Manifest)> {
     let objects = &machine.seen.source.objects;
-    let rows: Vec<&Pointer> = POINTERS.iter().filter(|pointer| pointer.code == code && objects.all(pointer.kind).next().is_some()).collect();
-    if rows.is_empty() {
+    let mut there = POINTERS.iter().flat_map(|pointer| objects.all(pointer.kind).map(move |object| (pointer, object))).peekable();
+    if there.peek().is_none() {
         return Vec::new();
     }
     let labels = pod_labels(machine.vm, machine.vmi);
     let services = objects.all(kind::SERVICE).filter(|service| selects(service.at("/spec/selector"), &labels)).collect();
     let guest = Guest { name: machine.name(), labels, services };
-    let found = rows.into_iter().flat_map(|row| objects.all(row.kind).filter(|object| (row.points)(object, &guest)).map(|object| (row.kind, object)));
-    found.collect()
+    there.filter(|(pointer, object)| (pointer.points)(object, &guest)).collect()
 }
 
 fn ingress(ingress: &Manifest, guest: &Guest) -> bool {

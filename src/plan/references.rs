@@ -92,7 +92,7 @@ pub fn selects(selector: Option<Json>, labels: &BTreeMap<String, String>) -> boo
 /// Source: kubernetes/apimachinery `pkg/apis/meta/v1/helpers.go`, LabelSelectorAsSelector.
 pub fn matches(selector: Option<Json>, labels: &BTreeMap<String, String>) -> bool {
     let Some(selector) = selector else { return true };
-    let has = |key: &str, value: Json| labels.get(key).map(String::as_str) == value.as_str();
+    let has = |key: &str, value: Json| value.as_str().is_some_and(|value| labels.get(key).is_some_and(|label| label == value));
     let holds = |expression: Json| {
         let value = expression.text("/key").and_then(|key| labels.get(key));
         let named = || value.is_some_and(|value| expression.list("/values").any(|wanted| wanted.as_str() == Some(value)));

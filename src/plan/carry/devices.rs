@@ -10,7 +10,7 @@ use crate::model::vm::{Vm, Vmi};
 use crate::model::volume::NetworkSource;
 use crate::plan::checks::Check;
 use crate::plan::checks::machines::Machine;
-use crate::plan::references::HOOKS;
+use crate::plan::references::{HOOKS, matches};
 use crate::plan::request::MoveRequest;
 
 pub(super) const CHECKS: &[Check] = &[
@@ -173,12 +173,8 @@ fn hooks(machine: &Machine, _: &MoveRequest) -> Vec<String> {
 fn presets(machine: &Machine, _: &MoveRequest) -> Vec<String> {
     const APPLIED: &str = "virtualmachinepreset.kubevirt.io/";
     let applied = machine.vmi.into_iter().flat_map(Manifest::annotations).filter_map(|(key, _)| key.strip_prefix(APPLIED).map(str::to_owned));
-    let labels: Vec<(&str, &str)> = Vm(machine.vm).instance().labels().collect();
-    let matches = |preset: &&Manifest| {
-        let wanted = preset.at("/spec/selector/matchLabels");
-        wanted.is_none_or(|wanted| wanted.fields().all(|(key, value)| value.as_str().is_some_and(|value| labels.contains(&(key, value)))))
-    };
-    let matching = machine.beside(kind::PRESET).filter(matches).map(|preset| preset.name().to_owned());
+    let labels = Vm(machine.vm).instance().labels().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+    let matching = machine.beside(kind::PRESET).filter(|preset| matches(preset.at("/spec/selector"), &labels)).map(|preset| preset.name().to_owned());
     let mut found: Vec<String> = applied.chain(matching).collect();
     found.sort();
     found.dedup();

@@ -95,7 +95,7 @@ pub(super) const CHECKS: &[Check] = &[
                 seen,
                 ask,
                 primary,
-                "the namespaces do not have the same kind of primary network, so the guest would lose its addresses",
+                "the namespaces do not have the same primary network, so the guest would lose its addresses",
                 "make the target namespace with the label k8s.ovn.org/primary-user-defined-network and the same network, or leave it off both",
             )
         },

@@ -7,7 +7,7 @@ use crate::model::kind::Kind;
 use crate::model::manifest::Manifest;
 use crate::plan::checks::Check;
 use crate::plan::checks::machines::{Machine, machines};
-use crate::plan::pointers::{BOUND, BUDGET, WATCHER, WAY_IN, left_policies, pointers};
+use crate::plan::pointers::{BOUND, BUDGET, Pointer, WATCHER, WAY_IN, left_policies, pointers};
 use crate::plan::request::MoveRequest;
 
 pub(super) const CHECKS: &[Check] = &[
@@ -45,9 +45,9 @@ enum There {
     Unknown,
 }
 
-fn there(machine: &Machine, kind: Kind, object: &Manifest) -> There {
+fn there(machine: &Machine, pointer: &Pointer, object: &Manifest) -> There {
     let Some(target) = &machine.seen.target else { return There::Unknown };
-    match target.objects.look(kind) {
+    match target.objects.look(pointer.kind) {
         Some(Look::Listed(objects)) => match objects.get(object.name()) {
             Some(other) if said(other) == said(object) => There::Same,
             Some(_) => There::Different,
@@ -69,16 +69,28 @@ fn told(kind: Kind, object: &Manifest) -> String {
 /// Blocks at most where the target was seen not to have it.
 fn left_behind(severity: Severity, code: &str, seen: &Inventory, ask: &MoveRequest, what: &str) -> Vec<Finding> {
     let finding = |machine: Machine| {
-        let found = pointers(&machine, code).into_iter().map(|(kind, object)| (there(&machine, kind, object), told(kind, object)));
+        let found = pointers(&machine).into_iter().filter(|(pointer, _)| pointer.code == code);
+        let found = found.map(|(pointer, object)| (there(&machine, pointer, object), told(pointer.kind, object)));
         let left: Vec<(There, String)> = found.filter(|(there, _)| matches!(there, There::Absent | There::Unknown)).collect();
         let sure = left.iter().any(|(there, _)| *there == There::Absent);
         let names: Vec<String> = left.into_iter().map(|(_, name)| name).collect();
         let severity = if sure { severity } else { Severity::Warning };
-        let hint = "make those that the guest needs in the target namespace, by the same names";
-        let hint = if severity == Severity::Blocking { format!("{hint}, then plan again") } else { hint.to_owned() };
+        let again = if severity == Severity::Blocking { ", then plan again" } else { "" };
+        let hint = format!("make those that the guest needs in {}, by the same names{again}", place(seen));
         (!names.is_empty()).then(|| Finding::new(severity, code, machine.reference(), format!("{what}: {}", names.join(", "))).hint(hint))
     };
     machines(seen, ask).filter_map(finding).collect()
+}
+
+/// Where something is to be made by hand, which cannot wait until the move has made the namespace.
+fn place(seen: &Inventory) -> String {
+    match &seen.target {
+        None => "the target namespace".to_owned(),
+        Some(target) if matches!(target.namespace_look, Look::Listed(_)) && target.namespace_object().is_none() => {
+            format!("namespace {}, which has to be made before that", target.namespace)
+        }
+        Some(target) => format!("namespace {}", target.namespace),
+    }
 }
 
 fn policies(seen: &Inventory, ask: &MoveRequest) -> Vec<Finding> {
@@ -89,7 +101,7 @@ fn policies(seen: &Inventory, ask: &MoveRequest) -> Vec<Finding> {
         let left = left_policies(&machine, source, target.namespace_object());
         let names: Vec<String> = left.into_iter().map(|(kind, policy)| told(kind, policy)).collect();
         let what = format!("policies of the cluster are for the guest in {} and not in {}", seen.source.namespace, target.namespace);
-        let hint = "label the target namespace so that they pick it, or let them pick it by name";
+        let hint = format!("label {}, so that they pick it, or let them pick it by name", place(seen));
         (!names.is_empty()).then(|| Finding::new(severity, "C055", machine.reference(), format!("{what}: {}", names.join(", "))).hint(hint))
     };
     machines(seen, ask).filter_map(finding).collect()
@@ -101,9 +113,8 @@ fn differing(seen: &Inventory, ask: &MoveRequest) -> Vec<Finding> {
         seen,
         ask,
         |machine, _| {
-            let kinds = [WAY_IN, BOUND, BUDGET, WATCHER];
-            let found = kinds.iter().flat_map(|code| pointers(machine, code));
-            found.filter(|(kind, object)| there(machine, *kind, object) == There::Different).map(|(kind, object)| told(kind, object)).collect()
+            let found = pointers(machine).into_iter().filter(|(pointer, object)| there(machine, pointer, object) == There::Different);
+            found.map(|(pointer, object)| told(pointer.kind, object)).collect()
         },
         "what points at the guest is in the target by the same name and says something else there",
         "see that it does for the guest what you mean it to do",
@@ -238,6 +249,13 @@ mod tests {
         assert_eq!(of(unseen), [(BOUND.to_owned(), Severity::Warning)]);
         let elsewhere = World::new().source(policy(1)).look(End::Target, kind::NETWORK_POLICY, Look::Missing);
         assert_eq!(of(elsewhere), [(BOUND.to_owned(), Severity::Blocking)]);
+        let hint = |world: World| {
+            let machine = labelled();
+            not_carried(&machine, &world.source(policy(1)).source(machine.clone()).seen(), &ask(&[]))[0].hint.clone().unwrap()
+        };
+        assert_eq!(hint(World::new()), "make those that the guest needs in namespace prod, by the same names, then plan again");
+        let absent = World::new().target_namespace(Look::Listed(std::collections::BTreeMap::new()));
+        assert!(hint(absent).contains("namespace prod, which has to be made before that"));
         let machine = labelled();
         let assessed = World::new().source(policy(1)).source(machine.clone()).seen_source();
         assert_eq!(not_carried(&machine, &assessed, &ask(&[]))[0].severity, Severity::Warning);

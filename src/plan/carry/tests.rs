@@ -240,3 +240,15 @@ fn a_template_whose_secrets_stay_and_a_guest_that_reads_where_it_is_are_told() {
     assert!(says(&found, "C053").ends_with(": secret/login (db-1), configmap/ca (db-1), secret/token (db-1)"));
     assert!(says(&found, "C045").ends_with(": shop.svc.cluster.local"));
 }
+
+#[test]
+fn a_preset_changes_the_guests_that_its_whole_selector_picks() {
+    let told_of = |selector: Value| {
+        let preset = object(kind::PRESET, "small", json!({"spec": {"selector": selector}}));
+        let machine = with("/spec/template/metadata/labels", json!({"app": "db"}));
+        told(&of(machine, World::new().source(preset))).0 == ["C022"]
+    };
+    assert!(told_of(json!({})) && told_of(json!({"matchLabels": {"app": "db"}})) && !told_of(json!({"matchLabels": {"app": "web"}})));
+    let runs = |operator: &str| json!({"matchLabels": {"app": "db"}, "matchExpressions": [{"key": "tier", "operator": operator}]});
+    assert!(told_of(runs("DoesNotExist")) && !told_of(runs("Exists")));
+}
