@@ -56,8 +56,10 @@ pub struct Args {
     watch: bool,
 }
 
-/// So much that changes at once is looked at together.
+/// What changes so close together is looked at once,
 const SETTLE: Duration = Duration::from_millis(500);
+/// and where a look takes long, so many times as long goes by between two of them: a busy namespace is not listed without a pause.
+const PAUSE: u32 = 4;
 /// What a machine's row may change with.
 const SHOWN: [Kind; 6] = [kind::VM, kind::VMI, kind::CLAIM, kind::DATA_VOLUME, kind::SERVICE, kind::VM_SNAPSHOT];
 
@@ -95,7 +97,9 @@ async fn watch(cx: &mut Context, args: &Args, wanted: &Wanted, mut shown: Assess
     let topic = |kind| Topic { kind, namespace: Some(shown.seen.source.namespace.clone()), name: None, labels: None, about: About::All };
     let mut wakes = shown.cluster.watch(&SHOWN.map(topic));
     loop {
+        let began = cx.clock.elapsed();
         let found = look_again(&shown, wanted).await?;
+        let took = cx.clock.elapsed().saturating_sub(began);
         let mut changed = found.assessment.clone();
         changed.machines.retain(|machine| !shown.assessment.machines.contains(machine));
         let is_there = |name: &str| found.assessment.machines.iter().any(|machine| machine.summary.name == name);
@@ -106,7 +110,7 @@ async fn watch(cx: &mut Context, args: &Args, wanted: &Wanted, mut shown: Assess
         }
         shown = found;
         wakes.next().await;
-        cx.clock.sleep(SETTLE).await;
+        cx.clock.sleep(SETTLE.max(took * PAUSE)).await;
     }
 }
 

@@ -52,6 +52,12 @@ fn rows_of_machines_appear_as_they_change() {
     sandbox.does("run web-1 -n shop --to prod --yes");
     let then = table.until(|line| line.starts_with("web-1") && line[column..].starts_with("Stopped"));
     assert!(then.iter().all(|line| line.starts_with("web-1") && line.as_bytes()[column - 1] == b' '), "{then:#?}");
+    let name = sandbox.does("status -n shop -o name");
+    sandbox.does(&format!("cleanup {} -n shop --yes", name.trim()));
+    // What is gone is shown once more, below the rows of before; a name that nothing has any more ends nothing.
+    table.until(|line| line.starts_with("web-1"));
+    sandbox.does("run old-7 -n shop --to prod --yes");
+    table.until(|line| line.starts_with("old-7") && line.contains("Stopped"));
     let read = documents.until(|line| line.contains("status: Stopped"));
     assert!(read.iter().filter(|line| *line == "---").count() >= 1 && read[0].starts_with("apiVersion: "), "{read:#?}");
     assert!(read.iter().filter(|line| *line == "kind: Assessment").count() >= 2, "{read:#?}");

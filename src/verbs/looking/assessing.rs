@@ -28,33 +28,32 @@ pub async fn assessed(cx: &mut Context, wanted: &Wanted) -> Result<Assessed, Fai
     let cluster = cx.connect().await?;
     let source_namespace = said.unwrap_or_else(|| cluster.default_namespace().to_owned());
     let seen = survey(&cluster, None, &Scope { source_namespace, target_namespace: None }).await?;
-    let (assessment, asked) = judged(&seen, wanted)?;
+    let names = wanted.names(&seen.source)?;
+    let assessment = judged(&seen, wanted, &names);
     let findings = columns::findings::sorted(&assessment.findings);
     cx.io.remark(&table::render(&findings, on_stderr(&cx.io), cx.clock.now()));
     let blocks = findings.first().is_some_and(|finding| finding.severity == crate::model::finding::Severity::Blocking);
-    if blocks && (assessment.machines.is_empty() || assessment.machines.len() < asked) {
+    if blocks && (assessment.machines.is_empty() || assessment.machines.len() < names.len()) {
         return Err(refusal(cx, &findings));
     }
     Ok(Assessed { cluster, seen, assessment })
 }
 
-/// What there is now of the machines that are meant.
+/// What there is now of the machines that are meant. Of a pattern that nothing matches any more nothing is.
 ///
 /// # Errors
-/// As [`survey`]; nothing matches a pattern any more.
+/// As [`survey`].
 pub async fn look_again(before: &Assessed, wanted: &Wanted) -> Result<Assessed, Failure> {
     let scope = Scope { source_namespace: before.seen.source.namespace.clone(), target_namespace: None };
     let seen = survey(&before.cluster, None, &scope).await?;
-    let assessment = judged(&seen, wanted)?.0;
+    let assessment = judged(&seen, wanted, &wanted.names(&seen.source).unwrap_or_default());
     Ok(Assessed { cluster: before.cluster.clone(), seen, assessment })
 }
 
-/// The assessment of the machines that are meant, and how many these are.
-fn judged(seen: &Inventory, wanted: &Wanted) -> Result<(Assessment, usize), Failure> {
-    let names = wanted.names(&seen.source)?;
-    let mut assessment = assess(seen, &names);
+fn judged(seen: &Inventory, wanted: &Wanted, names: &[String]) -> Assessment {
+    let mut assessment = assess(seen, names);
     if names.is_empty() && !matches!(wanted.who, Who::All) {
         assessment.machines.clear();
     }
-    Ok((assessment, names.len()))
+    assessment
 }
