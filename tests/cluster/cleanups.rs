@@ -1,10 +1,10 @@
 //! The tool dies while it cleans up; another process finishes that.
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 
 use crate::crashes::{Moment, forget_holder, killed};
 use crate::lab::Lab;
-use crate::moves::arrived;
+use crate::moves::{arrived, is_gone};
 use crate::residue::no_volume_is_orphaned;
 use crate::scene::{Scene, each};
 use crate::tool::Tool;
@@ -30,11 +30,7 @@ pub async fn a_killed_cleanup_is_finished(lab: &Lab) -> Result<()> {
         killed(lab, (&scene.source, &scene.target), &line, &Moment::Kind(kind, number)).await?;
         forget_holder(lab, &scene.source, &name).await?;
         tool.done(&line).await?;
-        for (kind, name) in
-            [("VirtualMachine", "db-1"), ("DataVolume", "db-1-root"), ("PersistentVolumeClaim", "db-1-root"), ("PersistentVolumeClaim", "db-1-data")]
-        {
-            ensure!(lab.find(kind, &scene.source, name).await?.is_none(), "{kind} {name} is left in the source");
-        }
+        is_gone(lab, &scene.source).await?;
         no_volume_is_orphaned(lab, &scene.source, &scene.target).await?;
         arrived(lab, &scene.machine, &scene.target).await
     })

@@ -18,7 +18,7 @@ use crate::machines::{Machine, vm};
 use crate::moves::arrived;
 use crate::references::rich;
 use crate::residue::{ends_as, no_volume_is_orphaned, residue};
-use crate::scene::each;
+use crate::scene::{begun, each};
 use crate::tool::{Answer, Tool};
 
 /// So many moves are disturbed at once.
@@ -117,13 +117,6 @@ impl Scene {
         self.machine.wait_status(lab, "Running").await?;
         no_volume_is_orphaned(lab, &self.source, &self.target).await
     }
-
-    /// Another process with nothing but what the cluster says: the name of the move, if one was written down.
-    async fn found(&self, lab: &Lab) -> Result<Option<String>> {
-        let ledgers = lab.list("ConfigMap", &self.source).await?;
-        let name = |ledger: &Value| ledger["metadata"]["labels"]["vmmove.io/move"].as_str().map(str::to_owned);
-        Ok(ledgers.iter().filter(|ledger| ledger["metadata"]["labels"]["vmmove.io/ledger"] == "move").find_map(name))
-    }
 }
 
 /// Whether a request is the one of this moment, when nothing else is counted.
@@ -189,7 +182,7 @@ async fn killed_and_resumed(lab: &Lab, flags: &'static str, moment: Moment, undi
     let scene = Scene::new(lab, flags).await?;
     killed(lab, scene.ends(), &scene.run(), &moment).await?;
     let tool = Tool::new(lab, &scene.source);
-    match scene.found(lab).await? {
+    match begun(lab, &scene.source).await? {
         Some(name) => {
             forget_holder(lab, &scene.source, &name).await?;
             tool.done(&format!("resume {name} --yes")).await?;
@@ -202,7 +195,7 @@ async fn killed_and_resumed(lab: &Lab, flags: &'static str, moment: Moment, undi
 async fn killed_and_rolled_back(lab: &Lab, flags: &'static str, moment: Moment) -> Result<()> {
     let scene = Scene::new(lab, flags).await?;
     killed(lab, scene.ends(), &scene.run(), &moment).await?;
-    let Some(name) = scene.found(lab).await? else { return scene.is_back(lab).await };
+    let Some(name) = begun(lab, &scene.source).await? else { return scene.is_back(lab).await };
     forget_holder(lab, &scene.source, &name).await?;
     rolled_back(&Tool::new(lab, &scene.source), &name).await?;
     scene.is_back(lab).await
@@ -301,8 +294,7 @@ pub async fn owners_are_set_by_whoever_goes_on(lab: &Lab) -> Result<()> {
         let machine = rich(lab, &source).await?;
         let before = machine.picture(lab).await?;
         killed(lab, (&source, &target), &format!("run rich --to {target} --yes"), &Moment::Kind(kind, 1)).await?;
-        let ledgers = lab.list("ConfigMap", &source).await?;
-        let name = ledgers.iter().find_map(|ledger| ledger["metadata"]["labels"]["vmmove.io/move"].as_str()).context("no move was written down")?;
+        let name = &begun(lab, &source).await?.context("no move was written down")?;
         forget_holder(lab, &source, name).await?;
         let tool = Tool::new(lab, &source);
         if next == "rollback" {

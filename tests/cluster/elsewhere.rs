@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use serde_json::json;
 use tokio::process::{Child, Command};
 
 use crate::crashes::rolled_back;
@@ -11,6 +10,7 @@ use crate::lab::Lab;
 use crate::lab::proxy::{Fault, Request, When};
 use crate::moves::arrived;
 use crate::scene::{Scene, each};
+use crate::stopping::shut_down;
 use crate::tool::{Answer, Tool};
 
 /// A move that waits for a guest which takes its time, and its name.
@@ -23,12 +23,6 @@ async fn waiting(lab: &Lab, scene: &Scene, flags: &str) -> Result<(Child, String
     .await?;
     let name = scene.name(lab).await?;
     Ok((child, name))
-}
-
-/// Lets the guest end now.
-async fn shut_down(lab: &Lab, scene: &Scene) -> Result<()> {
-    let soon = json!({"metadata": {"annotations": {"lab/stop-after": "100ms"}}});
-    lab.patch("VirtualMachineInstance", &scene.source, "db-1", soon).await
 }
 
 async fn slow(lab: &Lab) -> Result<Scene> {
@@ -45,7 +39,7 @@ pub async fn a_move_is_paused_and_gone_on_with(lab: &Lab) -> Result<()> {
     paused.ends_with(7)?;
     paused.says(&format!("kubectl vmmove resume {name} -n {}", scene.source))?;
     ensure!(lab.list("PersistentVolumeClaim", &scene.target).await?.is_empty(), "something was made after the pause");
-    shut_down(lab, &scene).await?;
+    shut_down(lab, &scene.source, "db-1").await?;
     tool.done(&format!("resume {name} --yes")).await?;
     arrived(lab, &scene.machine, &scene.target).await
 }
@@ -57,7 +51,7 @@ pub async fn a_move_is_called_back_from_who_carries_it(lab: &Lab) -> Result<()> 
     let rollback = Tool::new(lab, &scene.source).start(&format!("rollback {name} --yes"))?;
     Answer::of("run", child).await?.ends_with(7)?;
     // Its power comes back when the guest that was told to stop has stopped.
-    shut_down(lab, &scene).await?;
+    shut_down(lab, &scene.source, "db-1").await?;
     Answer::of("rollback", rollback).await?.ends_with(0)?;
     scene.is_untouched(lab).await?;
     scene.machine.wait_status(lab, "Running").await

@@ -153,6 +153,16 @@ pub async fn a_machine_comes_back_from_every_phase(lab: &Lab) -> Result<()> {
     Ok(())
 }
 
+/// Nothing of the machine is left in the source.
+pub async fn is_gone(lab: &Lab, source: &str) -> Result<()> {
+    let all =
+        [("VirtualMachine", "db-1"), ("DataVolume", "db-1-root"), ("PersistentVolumeClaim", "db-1-root"), ("PersistentVolumeClaim", "db-1-data")];
+    for (kind, name) in all {
+        ensure!(lab.find(kind, source, name).await?.is_none(), "{kind} {name} is left in the source");
+    }
+    Ok(())
+}
+
 /// 10. Cleanup removes the source's machine and disks, and leaves the target and what others use.
 pub async fn cleanup_removes_only_the_source(lab: &Lab) -> Result<()> {
     let (source, target) = lab.namespaces("cleanup").await?;
@@ -162,11 +172,7 @@ pub async fn cleanup_removes_only_the_source(lab: &Lab) -> Result<()> {
     machine.bring_up(lab).await?;
     let tool = Tool::new(lab, &source);
     tool.done(&format!("run db-1 --to {target} --yes --cleanup")).await?;
-    for (kind, name) in
-        [("VirtualMachine", "db-1"), ("DataVolume", "db-1-root"), ("PersistentVolumeClaim", "db-1-root"), ("PersistentVolumeClaim", "db-1-data")]
-    {
-        ensure!(lab.find(kind, &source, name).await?.is_none(), "{kind} {name} is left in the source");
-    }
+    is_gone(lab, &source).await?;
     ensure!(lab.find("ConfigMap", &source, "shared").await?.is_some(), "a ConfigMap of nobody was removed");
     arrived(lab, &machine, &target).await
 }

@@ -54,10 +54,7 @@ impl Scene {
 
     /// The name of the move that the ledgers in the source tell of.
     pub async fn name(&self, lab: &Lab) -> Result<String> {
-        let ledgers = lab.list("ConfigMap", &self.source).await?;
-        let ledger = ledgers.iter().find(|ledger| ledger["metadata"]["labels"]["vmmove.io/ledger"] == "move");
-        let name = ledger.and_then(|ledger| ledger["metadata"]["labels"]["vmmove.io/move"].as_str());
-        Ok(name.context("no move was written down")?.to_owned())
+        begun(lab, &self.source).await?.context("no move was written down")
     }
 
     /// What the source was before the move.
@@ -87,6 +84,13 @@ impl Scene {
             }
         }
     }
+}
+
+/// The name of the move that was written down in a namespace: all that another process has to go by.
+pub async fn begun(lab: &Lab, namespace: &str) -> Result<Option<String>> {
+    let ledgers = lab.list("ConfigMap", namespace).await?;
+    let ledger = ledgers.iter().find(|ledger| ledger["metadata"]["labels"]["vmmove.io/ledger"] == "move");
+    Ok(ledger.and_then(|ledger| ledger["metadata"]["labels"]["vmmove.io/move"].as_str()).map(str::to_owned))
 }
 
 /// Plays scenes, some at a time, and tells of all that fail.

@@ -14,7 +14,7 @@ fn stubborn(namespace: &str) -> Machine {
 }
 
 /// Lets the guest end now.
-async fn shut_down(lab: &Lab, namespace: &str, name: &str) -> Result<()> {
+pub async fn shut_down(lab: &Lab, namespace: &str, name: &str) -> Result<()> {
     lab.patch("VirtualMachineInstance", namespace, name, json!({"metadata": {"annotations": {"lab/stop-after": "100ms"}}})).await
 }
 
