@@ -33,7 +33,8 @@ pub async fn ends_as_asked() -> Result<bool> {
     let _ = futures::poll!(&mut heard);
     println!("{}", component.pid().context("it does not run")?);
     match end.as_str() {
-        "panic" => panic!("as asked"),
+        // Not before whoever started it has seen what it started.
+        "panic" => panic!("as asked, {:?}", std::io::read_to_string(std::io::stdin())),
         "interrupt" => heard.await,
         _ => pending().await,
     }
@@ -43,7 +44,7 @@ pub async fn ends_as_asked() -> Result<bool> {
 /// Starts a process that ends so, and gives it and the program that it started.
 async fn started(end: &str) -> Result<(Child, PathBuf)> {
     let mut command = Command::new(std::env::current_exe()?);
-    let mut child = command.env(END, end).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+    let mut child = command.env(END, end).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
     let mut line = String::new();
     BufReader::new(child.stdout.take().context("it has no output")?).read_line(&mut line)?;
     let program = PathBuf::from(format!("/proc/{}", line.trim()));
@@ -64,6 +65,7 @@ pub async fn nothing_outlives_its_laboratory() -> Result<()> {
         if let Some(signal) = signal {
             kill(Pid::from_raw(child.id().try_into()?), signal)?;
         }
+        // Waiting closes its standard input first.
         let status = tokio::task::spawn_blocking(move || child.wait()).await??;
         if status.success() != (end == "interrupt") {
             bail!("the process that was to end by {end} ended with {status}");
