@@ -75,6 +75,7 @@ fn streams() -> Io {
         stdin_is_terminal: std::io::stdin().is_terminal(),
         stdout_is_terminal: std::io::stdout().is_terminal(),
         stderr_is_terminal: std::io::stderr().is_terminal(),
+        screen: None,
         env: |name| std::env::var(name).ok(),
     }
 }

@@ -66,7 +66,7 @@ async fn an_unknown_context_is_named_with_those_that_there_are() {
         around(vec![kubeconfig(dir.path(), "staging", "https://a.example", "{}"), kubeconfig(dir.path(), "production", "https://b.example", "{}")]);
     let ask = Connect { context: Some("stagin".into()), ..Connect::default() };
     let failure = connected(&ask, &around).await.err().unwrap();
-    assert_eq!(failure.message, r#"context "stagin" does not exist"#);
+    assert_eq!(failure.message, "Error in configuration: context was not found for specified context: stagin");
     assert_eq!(failure.hints, ["the kubeconfig has staging, production"]);
     assert_eq!(failure.kind, FailureKind::Error);
 }

@@ -102,7 +102,9 @@ fn context_of(files: &Kubeconfig, ask: &Connect) -> Result<Context, Failure> {
     let names = || files.contexts.iter().map(|known| known.name.as_str());
     match files.contexts.iter().find(|known| known.name == name) {
         Some(known) => Ok(known.context.clone().unwrap_or_default()),
-        None if !name.is_empty() => Err(unknown("context", &name, names())),
+        None if !name.is_empty() => {
+            Err(unknown(format!("Error in configuration: context was not found for specified context: {name}"), &name, names()))
+        }
         None if ask.cluster.is_some() || ask.server.is_some() => Ok(Context::default()),
         None => Err(Failure::error("no context is chosen: current-context is not set in the kubeconfig")
             .hint(format!("choose one with --context: {}", names().collect::<Vec<_>>().join(", ")))),
@@ -113,7 +115,7 @@ fn cluster_of(files: &Kubeconfig, context: &Context, ask: &Connect) -> Result<Cl
     let name = ask.cluster.as_deref().unwrap_or(&context.cluster);
     let known = files.clusters.iter().find(|known| known.name == name);
     if known.is_none() && (ask.cluster.is_some() || ask.server.is_none()) {
-        return Err(unknown("cluster", name, files.clusters.iter().map(|known| known.name.as_str())));
+        return Err(unknown(format!("no server found for cluster {name:?}"), name, files.clusters.iter().map(|known| known.name.as_str())));
     }
     let mut cluster = known.and_then(|known| known.cluster.clone()).unwrap_or_default();
     cluster.server = ask.server.clone().or(cluster.server).filter(|server| !server.is_empty());
@@ -216,11 +218,11 @@ fn nothing_to_go_by(ask: &Connect, around: &Surroundings) -> Failure {
         .hint("point to one with --kubeconfig or the KUBECONFIG environment variable, or put it at ~/.kube/config")
 }
 
-/// `context "x" does not exist`, with the names that come nearest.
-fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> Failure {
+/// What kubectl says to a name that is not in the kubeconfig (client-go `tools/clientcmd`), with those that come nearest.
+fn unknown<'a>(what: String, name: &str, known: impl Iterator<Item = &'a str>) -> Failure {
     let mut near: Vec<(usize, &str)> = known.map(|known| (strsim::damerau_levenshtein(known, name), known)).collect();
     near.sort_unstable();
     let names: Vec<&str> = near.iter().take(3).map(|(_, known)| *known).collect();
-    let failure = Failure::error(format!("{what} {name:?} does not exist"));
+    let failure = Failure::error(what);
     if names.is_empty() { failure } else { failure.hint(format!("the kubeconfig has {}", names.join(", "))) }
 }

@@ -39,9 +39,14 @@ impl Cluster {
         self.pages(kind, namespace, &[("labelSelector", label_selector.unwrap_or_default())], METADATA_LIST).await
     }
 
-    /// The events that a field selector picks, such as `involvedObject.uid=…`: also those about objects that are gone.
+    /// As [`Cluster::list`], of those that a field selector picks, such as `involvedObject.uid=…`; an empty one picks all.
+    pub async fn list_fields(&self, kind: Kind, namespace: Option<&str>, fields: &str) -> Result<Vec<Manifest>, ApiError> {
+        self.pages(kind, namespace, &[("fieldSelector", fields)], JSON).await
+    }
+
+    /// The events that a field selector picks: also those about objects that are gone.
     pub async fn events(&self, namespace: &str, fields: &str) -> Result<Vec<Manifest>, ApiError> {
-        self.pages(kind::EVENT, Some(namespace), &[("fieldSelector", fields)], JSON).await
+        self.list_fields(kind::EVENT, Some(namespace), fields).await
     }
 
     /// A list page by page; from the start and in one piece when the pages went stale on the way.

@@ -180,4 +180,6 @@ impl Place {
 pub struct Inventory {
     pub source: Place,
     pub target: Option<Place>,
+    /// What names the source's namespace from anywhere in its cluster, under `namespace/name`.
+    pub elsewhere: Objects,
 }

@@ -73,6 +73,8 @@ kinds! {
     BASELINE_ADMIN_NETWORK_POLICY = "policy.networking.k8s.io" "v1alpha1" "BaselineAdminNetworkPolicy" "baselineadminnetworkpolicies" false;
     DISRUPTION_BUDGET = "policy" "v1" "PodDisruptionBudget" "poddisruptionbudgets" true;
     SERVICE_MONITOR = "monitoring.coreos.com" "v1" "ServiceMonitor" "servicemonitors" true;
+    BACKUP_SCHEDULE = "velero.io" "v1" "Schedule" "schedules" true;
+    MIGRATION_POLICY = "migrations.kubevirt.io" "v1alpha1" "MigrationPolicy" "migrationpolicies" false;
     POD_MONITOR = "monitoring.coreos.com" "v1" "PodMonitor" "podmonitors" true;
     ROLE = "rbac.authorization.k8s.io" "v1" "Role" "roles" true;
     CLUSTER_ROLE = "rbac.authorization.k8s.io" "v1" "ClusterRole" "clusterroles" false;

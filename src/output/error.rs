@@ -7,7 +7,8 @@ use crate::model::failure::{Failure, FailureKind};
 
 /// Beginnings of messages that kubectl prints without `error: ` in front
 /// (kubernetes/kubectl `pkg/cmd/util/helpers.go`, StandardErrorMessage).
-const COMPLETE: [&str; 4] = ["error: ", "Error from server", "The connection to the server", "Unable to connect to the server"];
+const COMPLETE: [&str; 5] =
+    ["error: ", "Error from server", "Error in configuration: ", "The connection to the server", "Unable to connect to the server"];
 
 /// The lines for standard error; none for a closed pipe. `command` is the command as typed up to its verb,
 /// `kubectl vmmove clone`, for the pointer to its help.

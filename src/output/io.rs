@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, Write};
 
+use super::progress::Screen;
 use super::stream;
 use crate::model::failure::Failure;
 
@@ -13,6 +14,8 @@ pub struct Io {
     pub stdin_is_terminal: bool,
     pub stdout_is_terminal: bool,
     pub stderr_is_terminal: bool,
+    /// What a live display is drawn on, if it is not standard error.
+    pub screen: Option<Screen>,
     /// Reads an environment variable; colours depend on some.
     pub env: fn(&str) -> Option<String>,
 }

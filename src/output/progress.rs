@@ -1,6 +1,7 @@
 //! A move drawn live on a terminal: what is running stays at the bottom of the screen, what is finished scrolls up as plain lines.
 
 use std::io::Write;
+use std::sync::Arc;
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -14,7 +15,10 @@ use crate::model::event::{Event, Observer};
 /// How often elapsed times move on.
 const TICK: Duration = Duration::from_millis(500);
 
-/// Draws on standard error; finished lines go to standard output. Dropping it leaves the terminal clean.
+/// A terminal to draw on.
+pub type Screen = Arc<dyn Fn() -> ProgressDrawTarget + Send + Sync>;
+
+/// Draws on standard error, unless told where else; finished lines go to standard output. Dropping it leaves the terminal clean.
 pub struct Live<'a> {
     script: Script,
     board: Board,
@@ -26,11 +30,8 @@ pub struct Live<'a> {
 
 impl<'a> Live<'a> {
     /// For a standard error that is a terminal; `out` and `err` are the streams themselves, for lines that stay.
-    pub fn new(out: impl Write + 'a, err: impl Write + 'a, paint: Paint) -> Self {
-        Self::on(ProgressDrawTarget::stderr_with_hz(10), out, err, paint)
-    }
-
-    fn on(target: ProgressDrawTarget, out: impl Write + 'a, err: impl Write + 'a, paint: Paint) -> Self {
+    pub fn new(screen: Option<&Screen>, out: impl Write + 'a, err: impl Write + 'a, paint: Paint) -> Self {
+        let target = screen.map_or_else(|| ProgressDrawTarget::stderr_with_hz(10), |screen| screen());
         let screen = MultiProgress::with_draw_target(target);
         Self { script: Script::new(paint), board: Board::default(), screen, bars: Vec::new(), out: Box::new(out), err: Box::new(err) }
     }
@@ -93,7 +94,7 @@ mod tests {
     use crate::model::graph::{Phase, StepId, Title};
     use indicatif::TermLike;
     use std::io;
-    use std::sync::{Arc, Mutex};
+    use std::sync::Mutex;
 
     /// A terminal of 60 columns that remembers what was written to it; a cleared line counts as nothing.
     #[derive(Clone, Debug, Default)]
@@ -145,7 +146,11 @@ mod tests {
         let (screen, mut out, mut err) = (Screen::default(), Vec::new(), Vec::new());
         let title = Title { object: "virtualmachine.kubevirt.io/web-1".into(), doing: "stopping".into(), done: "stopped".into(), ..Title::default() };
         let (step, group) = (StepId("web-1/stop".into()), String::from("web-1"));
-        let mut live = Live::on(ProgressDrawTarget::term_like(Box::new(screen.clone())), &mut out, &mut err, Paint::PLAIN);
+        let target: super::Screen = {
+            let screen = screen.clone();
+            Arc::new(move || ProgressDrawTarget::term_like(Box::new(screen.clone())))
+        };
+        let mut live = Live::new(Some(&target), &mut out, &mut err, Paint::PLAIN);
         live.on(&Event::StepStarted { step: step.clone(), group: group.clone(), phase: Phase::Stop, title: title.clone() });
         live.on(&Event::StepWaiting { step: step.clone(), group: group.clone(), progress: Progress::waiting_for("its pod") });
         live.redraw();

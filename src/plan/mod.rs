@@ -8,6 +8,7 @@ pub mod compare;
 pub mod decide;
 pub mod document;
 pub mod drift;
+pub mod elsewhere;
 pub mod explain;
 pub mod export;
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::checks::access::useful;
 use super::document::{MachinePlan, Ownership, PlanSpec};
+use super::elsewhere::ELSEWHERE;
 use super::pointers::POINTERS;
 use super::request::Strategy;
 use crate::model::kind::{self, Kind};
@@ -195,7 +196,11 @@ pub fn reads(plan: &PlanSpec) -> Vec<Need> {
     let kinds = useful().into_iter().chain(there);
     let kinds = kinds.map(|(end, kind, why)| Need { why: format!("see {why}"), ..row(end, kind, &[], May, always, "").need(plan, "list") });
     let namespace = part(Target, ("", "namespaces", ""), &[], May, always, "see whether the namespace exists").need(plan, "get");
-    kinds.chain([namespace]).collect()
+    let anywhere = ELSEWHERE.iter().map(|row| (row.kind, row.why)).map(|(kind, why)| {
+        let need = row(Source, kind, &[], May, always, "").need(plan, "list");
+        Need { namespace: None, why: format!("see {why}"), ..need }
+    });
+    kinds.chain([namespace]).chain(anywhere).collect()
 }
 
 /// Objects that machines refer to: read in the source, made in the target unless they are there.

@@ -12,6 +12,7 @@ use super::references::{matches, pod_labels, selects};
 use crate::model::json::Json;
 use crate::model::kind::{self, Kind};
 use crate::model::manifest::Manifest;
+use crate::model::vm::InstanceSpec;
 
 /// A kind of which objects may point at a machine.
 pub struct Pointer {
@@ -83,21 +84,28 @@ pub fn left_policies<'a>(machine: &Machine<'a>, source: &Manifest, target: Optio
     left.map(|(row, policy)| (row.kind, policy)).collect()
 }
 
-fn owned(object: &Manifest) -> BTreeMap<String, String> {
+pub fn owned(object: &Manifest) -> BTreeMap<String, String> {
     object.labels().into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
 }
 
 /// What an object can point at.
-struct Guest<'a> {
-    name: &'a str,
+pub struct Guest<'a> {
+    pub name: &'a str,
     /// Those of its pod.
-    labels: BTreeMap<String, String>,
+    pub labels: BTreeMap<String, String>,
     /// The Services that lead to it.
-    services: Vec<&'a Manifest>,
+    pub services: Vec<&'a Manifest>,
+    pub instance: InstanceSpec<'a>,
 }
 
-impl Guest<'_> {
-    fn has_service(&self, name: &str) -> bool {
+impl<'a> Guest<'a> {
+    pub fn of(machine: &Machine<'a>) -> Self {
+        let labels = pod_labels(machine.vm, machine.vmi);
+        let services = machine.beside(kind::SERVICE).filter(|service| selects(service.at("/spec/selector"), &labels)).collect();
+        Self { name: machine.name(), labels, services, instance: machine.lens().instance() }
+    }
+
+    pub fn has_service(&self, name: &str) -> bool {
         self.services.iter().any(|service| service.name() == name)
     }
 }
@@ -109,9 +117,7 @@ pub fn pointers<'a>(machine: &Machine<'a>) -> Vec<(&'static Pointer, &'a Manifes
     if there.peek().is_none() {
         return Vec::new();
     }
-    let labels = pod_labels(machine.vm, machine.vmi);
-    let services = objects.all(kind::SERVICE).filter(|service| selects(service.at("/spec/selector"), &labels)).collect();
-    let guest = Guest { name: machine.name(), labels, services };
+    let guest = Guest::of(machine);
     there.filter(|(pointer, object)| (pointer.points)(object, &guest)).collect()
 }
 
@@ -155,6 +161,6 @@ fn role(role: &Manifest, guest: &Guest) -> bool {
 }
 
 /// Whether a selector that is there picks these labels; an absent one picks nothing.
-fn picks(object: &Manifest, selector: &str, labels: &BTreeMap<String, String>) -> bool {
+pub fn picks(object: &Manifest, selector: &str, labels: &BTreeMap<String, String>) -> bool {
     object.at(selector).is_some_and(|selector| matches(Some(selector), labels))
 }

@@ -79,8 +79,8 @@ const fn kind(group: &'static str, versions: &'static [&'static str], kind: &'st
 
 impl Resource {
     /// What refusals are about and that is no row of the list, by a number of its own from 3 on.
-    pub(super) const fn named(number: u8, group: &'static str, versions: &'static [&'static str]) -> Self {
-        Self { place: OTHERS + number, namespaced: false, ..kind(group, versions, "", "") }
+    pub(super) const fn named(number: u8, group: &'static str, versions: &'static [&'static str], name: &'static str) -> Self {
+        Self { place: OTHERS + number, namespaced: false, ..kind(group, versions, name, "") }
     }
 
     const fn cluster(self) -> Self {

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::sync::{Notify, watch};
 
 use super::access::Wish;
@@ -81,10 +82,12 @@ pub struct Seen {
     pub name: String,
     /// Whether it changes something: no question, and no dry run.
     pub writes: bool,
+    /// Whether it is done only to what its sender has seen: it names the object's version or identity, or tests what is there.
+    pub conditional: bool,
 }
 
 impl Seen {
-    pub fn of(wish: &Wish, dry_run: bool) -> Self {
+    pub fn of(wish: &Wish, dry_run: bool, body: &[u8]) -> Self {
         let asks = matches!(wish.verb.as_str(), "get" | "list" | "watch" | "") || !wish.path.is_empty();
         Self {
             verb: wish.verb.clone(),
@@ -92,8 +95,15 @@ impl Seen {
             namespace: wish.namespace.clone(),
             name: wish.name.clone(),
             writes: !asks && !dry_run,
+            conditional: !asks && serde_json::from_slice(body).is_ok_and(|body| is_conditional(&body)),
         }
     }
+}
+
+/// A patch with a test, options of a deletion with preconditions, or an object with its version.
+fn is_conditional(body: &Value) -> bool {
+    let tests = body.as_array().into_iter().flatten().any(|operation| operation["op"] == "test");
+    tests || body["preconditions"].is_object() || body["metadata"]["resourceVersion"].is_string()
 }
 
 /// A request, and how far the cluster was when it came.
@@ -183,7 +193,7 @@ mod tests {
         misfortune.add(Fault { plural: "pods".into(), ..Fault { times: 2, ..Fault::of_writes(1, What::LoseReply) } });
         let ask = |verb: &str, plural: &str| {
             let wish = Wish { verb: verb.to_owned(), resource: plural.to_owned(), ..Wish::default() };
-            misfortune.meets(Seen::of(&wish, false), 7).is_some()
+            misfortune.meets(Seen::of(&wish, false, b""), 7).is_some()
         };
         assert_eq!(
             [ask("create", "pods"), ask("get", "pods"), ask("patch", "pods"), ask("patch", "secrets"), ask("delete", "pods"), ask("delete", "pods")],

@@ -19,6 +19,8 @@ pub(super) const AT_ONCE: usize = 16;
 pub(super) struct Row {
     pub kind: Kind,
     pub depth: Depth,
+    /// Which of them, as a field selector.
+    pub fields: &'static str,
 }
 
 /// How much of each object is asked for.
@@ -33,15 +35,19 @@ pub(super) enum Depth {
 
 impl Row {
     pub(super) const fn whole(kind: Kind) -> Self {
-        Self { kind, depth: Depth::Whole }
+        Self { kind, depth: Depth::Whole, fields: "" }
     }
 
     pub(super) const fn metadata(kind: Kind) -> Self {
-        Self { kind, depth: Depth::Metadata }
+        Self { kind, depth: Depth::Metadata, fields: "" }
     }
 
     pub(super) const fn add_on(kind: Kind) -> Self {
-        Self { kind, depth: Depth::AddOn }
+        Self { kind, depth: Depth::AddOn, fields: "" }
+    }
+
+    pub(super) const fn of(self, fields: &'static str) -> Self {
+        Self { fields, ..self }
     }
 }
 
@@ -73,20 +79,25 @@ impl<'a> Eyes<'a> {
         }
     }
 
-    /// All objects of a kind, or why they are not seen.
+    /// All objects of a kind, or why they are not seen; those of all namespaces under `namespace/name`.
     pub(super) async fn list(&self, row: &Row, namespace: Option<&str>) -> Result<Look, Failure> {
         if row.depth == Depth::AddOn && !self.serves(row.kind.group).await? {
             return Ok(Look::Missing);
         }
         let found = match row.depth {
-            Depth::Whole | Depth::AddOn => self.ask(self.cluster.list(row.kind, namespace, None)).await,
+            Depth::Whole | Depth::AddOn => self.ask(self.cluster.list_fields(row.kind, namespace, row.fields)).await,
             Depth::Metadata => self.ask(self.cluster.list_metadata(row.kind, namespace, None)).await,
         };
         let what = match namespace {
             Some(namespace) => format!("listing {} in namespace {namespace}", row.kind.resource()),
             None => format!("listing {}", row.kind.resource()),
         };
-        look(found, &what)
+        let whole = namespace.is_none() && row.kind.namespaced;
+        let key = |object: &Manifest| match object.namespace().filter(|_| whole) {
+            Some(namespace) => format!("{namespace}/{}", object.name()),
+            None => object.name().to_owned(),
+        };
+        look(found, key, &what)
     }
 
     /// Whether the server serves an API group; yes where it does not say.
@@ -103,7 +114,7 @@ impl<'a> Eyes<'a> {
     pub(super) async fn one(&self, kind: Kind, name: &str) -> Result<Look, Failure> {
         let object = ObjectRef::cluster(End::Source, kind, name);
         let found = self.ask(self.cluster.get(&object)).await;
-        look(found.map(|object| object.into_iter().collect()), &format!("reading {object}"))
+        look(found.map(|object| object.into_iter().collect()), |object| object.name().to_owned(), &format!("reading {object}"))
     }
 
     /// What the user may do in a namespace.
@@ -119,9 +130,9 @@ impl<'a> Eyes<'a> {
 }
 
 /// A missing kind and a forbidden list are facts; whatever else goes wrong ends the survey, and says at what.
-fn look(found: Result<Vec<Manifest>, ApiError>, doing: &str) -> Result<Look, Failure> {
+fn look(found: Result<Vec<Manifest>, ApiError>, key: impl Fn(&Manifest) -> String, doing: &str) -> Result<Look, Failure> {
     match found {
-        Ok(objects) => Ok(Look::Listed(objects.into_iter().map(|object| (object.name().to_owned(), object)).collect::<BTreeMap<_, _>>())),
+        Ok(objects) => Ok(Look::Listed(objects.into_iter().map(|object| (key(&object), object)).collect::<BTreeMap<_, _>>())),
         Err(error) if error.reason == Reason::NotFound => Ok(Look::Missing),
         Err(error) if error.reason == Reason::Forbidden => Ok(Look::Forbidden(error.message)),
         Err(error) if error.code == 0 || error.reason == Reason::Unauthorized => Err(error.into()),

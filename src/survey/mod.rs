@@ -26,6 +26,7 @@ use crate::model::failure::Failure;
 use crate::model::inventory::{Inventory, Look, Objects, Place, Rights, Stack};
 use crate::model::kind;
 use crate::model::names::End;
+use crate::plan::elsewhere::{ELSEWHERE, Elsewhere, Ends, concerns};
 
 /// What to look at: the namespace at each end. Without one for the target, only the source is looked at.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -43,11 +44,12 @@ pub async fn survey(source: &Cluster, target: Option<&Cluster>, ask: &Scope) -> 
     let here = Eyes::new(source, &room);
     let there = target.filter(|target| !target.is_same(source)).map(|cluster| Eyes::new(cluster, &room));
     let target_namespace = ask.target_namespace.as_deref();
-    let (source_cluster, target_cluster, source_parts, target_parts) = try_join!(
+    let (source_cluster, target_cluster, source_parts, target_parts, elsewhere) = try_join!(
         cluster::seen(&here).boxed(),
         if_some(there.as_ref().filter(|_| target_namespace.is_some()).map(cluster::seen)),
         parts(&here, &ask.source_namespace).boxed(),
         if_some(target_namespace.map(|namespace| parts(there.as_ref().unwrap_or(&here), namespace))),
+        everywhere(&here).boxed(),
     )?;
     let source_cluster = Arc::new(source_cluster);
     let target_cluster = target_cluster.map_or_else(|| source_cluster.clone(), Arc::new);
@@ -59,10 +61,31 @@ pub async fn survey(source: &Cluster, target: Option<&Cluster>, ask: &Scope) -> 
         rights,
         cluster,
     };
-    Ok(Inventory {
-        source: place(End::Source, &ask.source_namespace, source_parts, source_cluster),
-        target: target_parts.zip(target_namespace).map(|(parts, namespace)| place(End::Target, namespace, parts, target_cluster)),
-    })
+    let source = place(End::Source, &ask.source_namespace, source_parts, source_cluster);
+    let target = target_parts.zip(target_namespace).map(|(parts, namespace)| place(End::Target, namespace, parts, target_cluster));
+    let elsewhere = concerned(elsewhere, &Ends::of(&source, target.as_ref()));
+    Ok(Inventory { source, target, elsewhere })
+}
+
+/// Of what names namespaces anywhere, all that concerns these. The rest may be a large part of a cluster, and is let go of.
+fn concerned(looks: Vec<(&Elsewhere, Look)>, ends: &Ends) -> Objects {
+    let kept = looks.into_iter().map(|(row, look)| {
+        let look = match look {
+            Look::Listed(objects) => Look::Listed(objects.into_iter().filter(|(_, object)| concerns(row, object, ends)).collect()),
+            unseen => unseen,
+        };
+        (row.kind, look)
+    });
+    Objects::of(kept.collect())
+}
+
+/// What names namespaces from anywhere.
+async fn everywhere(eyes: &Eyes<'_>) -> Result<Vec<(&'static Elsewhere, Look)>, Failure> {
+    let looks = ELSEWHERE.iter().map(async |row| {
+        let list = if row.kind.group.is_empty() { Row::whole(row.kind) } else { Row::add_on(row.kind) };
+        Ok::<_, Failure>((row, eyes.list(&list.of(row.fields), None).await?))
+    });
+    try_join_all(looks).await
 }
 
 /// What the server's parts say they are.

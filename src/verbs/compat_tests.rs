@@ -47,7 +47,7 @@ fn folder() -> PathBuf {
 fn nowhere() -> Io {
     let (stdout, stderr) = (Box::new(std::io::sink()), Box::new(std::io::sink()));
     let stdin = Box::new(std::io::empty());
-    Io { stdin, stdout, stderr, stdin_is_terminal: false, stdout_is_terminal: false, stderr_is_terminal: false, env: |_| None }
+    Io { stdin, stdout, stderr, stdin_is_terminal: false, stdout_is_terminal: false, stderr_is_terminal: false, screen: None, env: |_| None }
 }
 
 /// The files of released versions.

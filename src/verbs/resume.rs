@@ -69,7 +69,7 @@ pub async fn run(cx: &mut Context, args: &Args) -> Result<Code, Failure> {
     let passes = passes::to_resume(&graph, &states, &held.machines(), |machine| held.entries(machine));
     let back = passes.iter().all(|pass| pass.way == Way::Back);
     let aim = if back { Aim::Rollback } else { Aim::Move };
-    carry(cx, held, Task { aim, passes, limit: acting.limit(), events: args.carrying.output.is_some() }).await
+    carry(cx, held, Task { aim, passes, limit: acting.limit(), look: args.carrying.look(cx) }).await
 }
 
 fn left(found: &Found) -> Vec<Pass> {

@@ -86,7 +86,7 @@ pub async fn run(cx: &mut Context, args: &Args) -> Result<Code, Failure> {
         held.agree(cx, &lossy, DISCARD).await?;
     }
     held.agree(cx, &chosen, ROLLBACK).await?;
-    let task = Task { aim: Aim::Rollback, passes: vec![pass], limit: acting.limit(), events: args.carrying.output.is_some() };
+    let task = Task { aim: Aim::Rollback, passes: vec![pass], limit: acting.limit(), look: args.carrying.look(cx) };
     carry(cx, held, task).await
 }
 

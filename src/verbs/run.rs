@@ -92,7 +92,7 @@ pub async fn run(cx: &mut Context, args: &Args) -> Result<Code, Failure> {
     if cleanup {
         held.agree(cx, &machines, CLEANUP).await?;
     }
-    let task = Task { aim: Aim::Move, passes: vec![pass(cleanup)], limit: acting.limit(), events: args.carrying.output.is_some() };
+    let task = Task { aim: Aim::Move, passes: vec![pass(cleanup)], limit: acting.limit(), look: args.carrying.look(cx) };
     carry(cx, held, task).await
 }
 

@@ -40,6 +40,7 @@ mod teardown;
 mod tool;
 mod tour;
 mod weather;
+mod words;
 
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::process::ExitCode;
@@ -101,6 +102,7 @@ const TRIALS: &[Row] = &[
     shared!(moves::cleanup_removes_only_the_source),
     shared!(tour::the_move_of_the_readme_is_what_happens),
     shared!(tour::a_move_is_rehearsed),
+    shared!(words::errors_are_those_of_kubectl),
     shared!(tour::a_dump_of_a_cluster_is_a_scenario),
     shared!(crowd::disks_that_bind_on_first_use_are_cloned_at_once),
     shared!(crowd::twenty_machines_move_at_once),

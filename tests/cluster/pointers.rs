@@ -18,6 +18,16 @@ fn pointing(namespace: &str) -> Vec<Value> {
     ]
 }
 
+/// What another namespace says of this one: traffic of its guests is let in, and their Service has another name there.
+fn naming(elsewhere: &str, namespace: &str) -> [Value; 2] {
+    let from = json!({"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}}});
+    let policy = json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "open", "namespace": elsewhere},
+        "spec": {"podSelector": {}, "ingress": [{"from": [from]}]}});
+    let name = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "db", "namespace": elsewhere},
+        "spec": {"type": "ExternalName", "externalName": format!("db.{namespace}.svc.cluster.local")}});
+    [policy, name]
+}
+
 /// The kind of the claims that keep a guest's addresses, as OVN-Kubernetes brings it.
 fn address_claims() -> Value {
     json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": "ipamclaims.k8s.cni.cncf.io"},
@@ -30,6 +40,7 @@ fn address_claims() -> Value {
 /// What leads to a guest, bounds it or keeps its addresses blocks the plan, until the target has it too.
 pub async fn what_points_at_a_machine_is_not_left_behind_in_silence(lab: &Lab) -> Result<()> {
     let (source, target) = lab.namespaces("pointers").await?;
+    let (elsewhere, _) = lab.namespaces("pointing").await?;
     let labels = json!({"spec": {"template": {"metadata": {"labels": {"app": "db"}}}}});
     let machine = one(&source, "db-1", json!({"runStrategy": "Always"})).with(labels);
     machine.bring_up(lab).await?;
@@ -41,6 +52,7 @@ pub async fn what_points_at_a_machine_is_not_left_behind_in_silence(lab: &Lab) -
     ])
     .await?;
     lab.create(&pointing(&source)).await?;
+    lab.create(&naming(&elsewhere, &source)).await?;
     lab.wait("the kind of the claims being served", async || {
         let kind = lab.get("CustomResourceDefinition", "", "ipamclaims.k8s.cni.cncf.io").await?;
         let told = kind["status"]["conditions"].as_array().cloned().unwrap_or_default();
@@ -62,6 +74,8 @@ pub async fn what_points_at_a_machine_is_not_left_behind_in_silence(lab: &Lab) -
         ("C048", "poddisruptionbudget.policy/db"),
         ("C049", "role.rbac.authorization.k8s.io/operator"),
         ("C051", "(db)"),
+        ("C056", &format!("networkpolicy.networking.k8s.io/open in {elsewhere}")),
+        ("C056", &format!("service/db in {elsewhere}")),
     ] {
         refused.says(code)?;
         refused.says(object)?;

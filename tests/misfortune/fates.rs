@@ -113,7 +113,7 @@ fn busy() -> What {
 
 /// Whenever this is asked, for as long as it takes.
 fn always(asked: &Asked, what: What) -> Fault {
-    let Seen { verb, plural, namespace, name, writes } = asked.request.clone();
+    let Seen { verb, plural, namespace, name, writes, conditional: _ } = asked.request.clone();
     Fault { verb: verb.into(), writes, plural: plural.into(), namespace, name, skip: 0, times: usize::MAX, what }
 }
 

@@ -108,7 +108,15 @@ fn is_as_it_should_be(tale: &Tale) -> Result<(), Failed> {
     if seen.code != row.code {
         wrong.push(format!("it ended with {} and not with {}", seen.code, row.code));
     }
+    wrong.extend(blind_writes(tale));
     if wrong.is_empty() { Ok(()) } else { Err(format!("{}\n{}{}", wrong.join("\n"), seen.stdout, seen.stderr).into()) }
+}
+
+/// Changes of what others write too, which would be made whatever has become of it.
+fn blind_writes(tale: &Tale) -> Vec<String> {
+    let changes = tale.log.iter().map(|asked| &asked.request).filter(|request| request.writes && request.verb != "create");
+    let blind = changes.filter(|request| !request.conditional);
+    blind.map(|request| format!("{} of {} {}/{} has no condition", request.verb, request.plural, request.namespace, request.name)).collect()
 }
 
 /// Tries a move with a misfortune at each of its points.

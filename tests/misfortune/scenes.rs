@@ -1,10 +1,11 @@
 //! Clusters to begin with: the sandbox's scenarios, and small ones of our own.
 
 use jiff::Timestamp;
-use vmmove::sandbox::reading;
+use vmmove::sandbox::reading::{self, Reading};
 use vmmove::sandbox::scenario;
 use vmmove::sandbox::scenarios::Scenario;
 use vmmove::sandbox::world::World;
+use vmmove::sandbox::write::User;
 
 /// A running machine with two disks of its own.
 const MACHINE: &str = "
@@ -44,6 +45,15 @@ pub const WROTE: &str = "the guest wrote in";
 
 /// A cluster at rest, at a time.
 pub fn world(seed: u64, name: &str, now: Timestamp) -> World {
+    scenario::play(seed, now, read(name)).unwrap()
+}
+
+/// Who types commands there, if it is not an administrator.
+pub fn user(name: &str) -> Option<User> {
+    read(name).header.user()
+}
+
+fn read(name: &str) -> Reading {
     let text = Scenario::named(name).map_or_else(|| MACHINE.replace("WROTE", WROTE), |scenario| scenario.text.to_owned());
-    scenario::play(seed, now, reading::read(&text).unwrap()).unwrap()
+    reading::read(&text).unwrap()
 }

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use vmmove::sandbox::server::Sandbox;
 use vmmove::sandbox::time::Time;
 use vmmove::sandbox::world::World;
+use vmmove::sandbox::write::User;
 use vmmove::verbs::sandbox::inside::{Inside, in_virtual_time};
 
 use crate::rivals::Act;
@@ -38,20 +39,31 @@ pub struct Seen {
 
 /// Plays a story from the beginning of a scenario, on a runtime of its own.
 pub fn play<T, F: Future<Output = T>>(seed: u64, scenario: &str, story: impl FnOnce(Stage) -> F) -> T {
-    play_from(&scenes::world(seed, scenario, BEGIN), seed, story)
+    play_from(&scenes::world(seed, scenario, BEGIN), scenes::user(scenario), seed, story)
 }
 
-/// Plays a story that begins where another had come to.
-pub fn play_from<T, F: Future<Output = T>>(world: &World, seed: u64, story: impl FnOnce(Stage) -> F) -> T {
-    let begun = async |inside: Inside| story(Stage { sandbox: inside.sandbox.clone(), inside, peace: Arc::default() }).await;
+/// Plays a story that begins where another had come to; its commands are typed by this user, or by an administrator.
+pub fn play_from<T, F: Future<Output = T>>(world: &World, user: Option<User>, seed: u64, story: impl FnOnce(Stage) -> F) -> T {
+    let begun = async |mut inside: Inside| {
+        let sandbox = inside.sandbox.clone();
+        if let Some(user) = user {
+            inside.sandbox = sandbox.spoken_to_by(user);
+        }
+        story(Stage { sandbox, inside, peace: Arc::default() }).await
+    };
     in_virtual_time(world.clone(), seed, begun).unwrap()
 }
 
 impl Stage {
-    /// Types `kubectl vmmove ...` and waits for the end.
+    /// Types `kubectl vmmove ...` and waits for the end; `a | b` gives to b what a prints.
     pub async fn types(&self, line: &str) -> Seen {
+        let typed = async {
+            let (first, last) = line.rsplit_once(" | ").unwrap_or(("", line));
+            let stdin = if first.is_empty() { String::new() } else { self.inside.types("kubectl vmmove", first, String::new()).await.stdout };
+            self.inside.types("kubectl vmmove", last, stdin).await
+        };
         tokio::select! {
-            said = self.inside.types("kubectl vmmove", line, String::new()) => {
+            said = typed => {
                 Seen { code: said.code.0, stdout: said.stdout, stderr: said.stderr }
             }
             () = self.inside.time.sleep(LONGEST) => Seen { code: 124, stdout: String::new(), stderr: "it never ended".to_owned() },

@@ -11,6 +11,7 @@ use vmmove::sandbox::store::text;
 use vmmove::sandbox::world::World;
 
 use crate::ending::ending;
+use crate::scenes;
 use crate::stage::{Seen, Stage, play, play_from};
 
 /// A move to be disturbed.
@@ -26,6 +27,8 @@ pub struct Row {
     pub back: Back,
     /// How it ends: done, or refused with nothing changed.
     pub code: u8,
+    /// Whether it is a phase, after which the move is gone on with to its end.
+    pub phase: bool,
     /// Whether it is tried with every fate.
     pub thorough: bool,
 }
@@ -46,10 +49,14 @@ const MOVE: &str = "run --all -n shop --to prod --volumes move --yes";
 const COPY: &str = "run --all -n shop --to prod --strategy CdiClone --yes";
 const PLAIN: &str = "run --all -n shop --to prod --yes";
 const BACK: &str = "rollback {move} -n shop --yes --discard-target-writes";
+const STOP: &str = "plan db-1 -n shop --to prod -o yaml | stop -f - --yes";
+const CLONES: &str = "clone {move} -n shop --yes";
+const COPIES: &str = "copy {move} -n shop --yes";
+const RECREATES: &str = "recreate {move} -n shop --yes";
 const CLEANUP: &str = "cleanup {move} -n shop --yes";
 
 const fn run(name: &'static str, scenario: &'static str, line: &'static str) -> Row {
-    Row { name, scenario, first: &[], line, back: Back::Before, code: 0, thorough: false }
+    Row { name, scenario, first: &[], line, back: Back::Before, code: 0, phase: false, thorough: false }
 }
 
 const fn refused(name: &'static str, scenario: &'static str, line: &'static str) -> Row {
@@ -62,6 +69,10 @@ const fn back(name: &'static str, scenario: &'static str, first: &'static [&'sta
 
 const fn cleanup(name: &'static str, scenario: &'static str, first: &'static [&'static str]) -> Row {
     Row { first, back: Back::Never, ..run(name, scenario, CLEANUP) }
+}
+
+const fn phase(name: &'static str, first: &'static [&'static str], line: &'static str) -> Row {
+    Row { first, phase: true, ..run(name, "plain", line) }
 }
 
 const fn thorough(row: Row) -> Row {
@@ -111,6 +122,12 @@ pub const TALES: &[Row] = &[
     refused("guarded", "guarded", PLAIN),
     refused("paused", "paused", PLAIN),
     refused("quota", "quota-tight", PLAIN),
+    refused("no-rights", "no-rights", PLAIN),
+    phase("phase-stop", &[], STOP),
+    phase("phase-clone", &[STOP], CLONES),
+    phase("phase-copy", &[STOP, CLONES], COPIES),
+    phase("phase-recreate", &[STOP, CLONES, COPIES], RECREATES),
+    phase("phase-start", &[STOP, CLONES, COPIES, RECREATES], "start {move} -n shop --yes"),
 ];
 
 /// A row, played undisturbed.
@@ -147,9 +164,12 @@ impl Tale {
             }
             (stage.sandbox.with(|world| world.clone()), before, stage.filled_in(row.line), originals)
         });
-        let (after, log, told) = play_from(&begin, seed, async |stage| {
+        let (after, log, told) = play_from(&begin, scenes::user(row.scenario), seed, async |stage| {
             let told = stage.types(&line).await;
             let log = stage.sandbox.misfortune().log();
+            if row.phase {
+                stage.does(&stage.filled_in("resume {move} -n shop --yes")).await;
+            }
             stage.pass(REST).await;
             (ending(&stage), log, told)
         });

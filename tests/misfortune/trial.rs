@@ -12,7 +12,7 @@ use crate::ending::ending;
 use crate::endings::differences;
 use crate::fates::{Blow, Fate, Then};
 use crate::points;
-use crate::scenes::WROTE;
+use crate::scenes::{self, WROTE};
 use crate::stage::{Seen, Stage, play_from};
 use crate::tales::{Back, REST, Tale};
 
@@ -33,7 +33,7 @@ pub struct Trial<'t> {
 /// Plays it; says what went wrong, with everything that was typed and told when that was asked for.
 pub fn play(trial: &Trial, seed: u64, aloud: bool) -> Vec<String> {
     let Trial { tale, fate, point, then, ref again } = *trial;
-    play_from(&tale.begin, seed, async |stage| {
+    play_from(&tale.begin, scenes::user(tale.row.scenario), seed, async |stage| {
         let since = stage.sandbox.with(|world| world.store.version());
         let mut story = Story { stage: &stage, tale, told: Vec::new(), wrong: Vec::new() };
         let died = story.disturbed(fate, point).await;
@@ -66,6 +66,9 @@ pub fn play(trial: &Trial, seed: u64, aloud: bool) -> Vec<String> {
             let lines = if tale.home().is_some() { stage.back() } else { Vec::new() };
             story.types_all(lines, true).await;
             wanted = tale.home();
+        }
+        if wanted == Some(&tale.after) && !home && tale.row.phase {
+            story.types_all(stage.again(tale), true).await;
         }
         if wanted == Some(&tale.after) && tale.row.back == Back::Before && tale.row.code == 0 {
             (fate.mends)(&stage, tale);

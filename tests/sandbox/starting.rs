@@ -1,8 +1,10 @@
 //! Starting and stopping: what is printed, what is left behind, what goes wrong.
 
 use std::fs;
-use std::net::TcpListener;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
+use std::process::Stdio;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -116,4 +118,41 @@ fn whoever_may_little_is_taken_for_who_he_is() {
     let said = sandbox.types("assess -n shop --as admin --as-group system:masters");
     assert!(said.code == 4 && said.stderr.contains("cannot impersonate"), "{said:?}");
     assert!(sandbox.does("assess -n shop --context sandbox-admin").contains("web-1"));
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+#[test]
+fn one_serves_at_the_port_that_is_asked_for_what_comes_in_at_standard_input() {
+    let home = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let scenario = types(&home, "sandbox scenarios paused").stdout;
+    let mut start = program(&home, &format!("sandbox start --background --scenario - --port {port}"));
+    let mut child = start.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(scenario.as_bytes()).unwrap();
+    let said = Said::from(child.wait_with_output().unwrap());
+    assert!(said.code == 0 && said.stdout.contains(&format!("sandbox stop --port {port}\n")), "{said:?}");
+    let kubeconfig = home.path().join(format!(".cache/kubectl-vmmove/sandbox-{port}.yaml"));
+    let assessed = types(&home, &format!("assess -n shop --kubeconfig {}", kubeconfig.display()));
+    assert!(assessed.code == 0 && assessed.stdout.contains("Paused"), "{assessed:?}");
+    assert_eq!(types(&home, &format!("sandbox stop --port {port}")).code, 0);
+}
+
+#[test]
+fn without_certificates_whoever_names_this_computer_is_let_in() {
+    let sandbox = Serving::start("--plain --speed 20");
+    assert!(fs::read_to_string(&sandbox.kubeconfig).unwrap().contains("server: http://127.0.0.1:"));
+    assert!(sandbox.does("run db-1 -n shop --to prod --yes").contains("1 moved, 0 failed"));
+    let answer = |host: &str| {
+        let mut stream = TcpStream::connect(("127.0.0.1", port(&sandbox).parse().unwrap())).unwrap();
+        write!(stream, "GET /version HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        text
+    };
+    assert!(answer(&format!("localhost:{}", port(&sandbox))).starts_with("HTTP/1.1 200"));
+    assert!(answer("rebound.example.org").starts_with("HTTP/1.1 421"));
+    assert_eq!(types(&sandbox.home, "sandbox stop").code, 0);
 }

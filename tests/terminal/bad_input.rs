@@ -96,7 +96,8 @@ fn each_is_told_in_a_sentence_with_a_hint_and_nothing_is_changed() {
 
 /// The beginnings that kubectl gives its errors.
 fn is_error(line: &str) -> bool {
-    ["error: ", "Error from server", "The connection to the server", "Unable to connect to the server"].iter().any(|start| line.starts_with(start))
+    let beginnings = ["error: ", "Error from server", "Error in configuration: ", "The connection to the server", "Unable to connect to the server"];
+    beginnings.iter().any(|start| line.starts_with(start))
 }
 
 #[cfg(unix)]

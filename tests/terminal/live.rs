@@ -146,7 +146,8 @@ fn machines_are_picked_with_the_arrow_keys() {
 
 #[test]
 fn a_move_is_watched_from_another_terminal() {
-    let sandbox = Serving::start("");
+    // Its guest takes its time.
+    let sandbox = Serving::start("--scenario demo");
     let mut mover = typed(&sandbox, "run db-1 -n shop --to prod --yes");
     mover.shows("stopping, waiting for the guest to shut down");
     let mut watcher = typed(&sandbox, &format!("status {} -n shop -w", begun(&sandbox)));

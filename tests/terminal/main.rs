@@ -11,12 +11,15 @@ mod desk;
 mod live;
 mod logging;
 mod pages;
+mod screen;
 mod server;
 #[cfg(unix)]
 #[allow(dead_code, reason = "other tests need more of it")]
 #[path = "../sandbox/serving.rs"]
 mod serving;
 mod stories;
+#[cfg(unix)]
+mod surroundings;
 #[cfg(unix)]
 mod tty;
 
@@ -136,6 +139,7 @@ impl Terminal {
             stdin_is_terminal: false,
             stdout_is_terminal: false,
             stderr_is_terminal: false,
+            screen: None,
             env: |_| None,
         };
         let cli = match app::read(self.prefix, line.split_whitespace().map(Into::into), &mut io) {

@@ -3,15 +3,20 @@
 //! Time is virtual and chance is seeded, so each story is told in the same words each time. `MOVE` stands for the name of the move that was begun;
 //! `a | b` gives to b what a prints.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use serde_json::Value;
+use vmmove::engine::clock::{Clock, System};
 use vmmove::sandbox::catalog::VM;
+use vmmove::sandbox::reading::{self, Reading};
 use vmmove::sandbox::scenario;
 use vmmove::sandbox::scenarios::Scenario;
 use vmmove::sandbox::store::Key;
 use vmmove::verbs::sandbox::inside::{Inside, Said, in_virtual_time};
 
 use crate::Seen;
+use crate::screen::Screen;
 
 const NOW: Timestamp = Timestamp::constant(1_767_225_600, 0);
 const PREFIX: &str = "kubectl vmmove";
@@ -126,6 +131,12 @@ const STORIES: &[Story] = &[
     ),
     story("no-kubevirt", "bare", &["version", "assess -n shop", "plan --all -n shop --to prod"]),
     story("no-rights", "no-rights", &["assess -n shop", "plan --all -n shop --to prod"]),
+    story(
+        "sandbox",
+        "plain",
+        &["sandbox scenarios", "sandbox scenarios quota-tight", "sandbox scenarios nothing", "sandbox start --scenario nothing"],
+    ),
+    story("completion", "plain", &["completion bash", "completion fish", "completion tcsh", "completion"]),
     story("version", "plain", &["version", "version -o yaml", "version -o json"]),
     story("events", "plain", &["run web-1 -n shop --to prod --yes -o json"]),
     story("dv-template", "dv-template", &["assess -n shop", "run --all -n shop --to prod --yes", "cleanup MOVE -n shop --yes"]),
@@ -144,7 +155,10 @@ const STORIES: &[Story] = &[
 
 /// Plays on a scenario in virtual time.
 fn on<T>(scenario: &str, play: impl AsyncFnOnce(Inside) -> T) -> T {
-    let reading = Scenario::named(scenario).unwrap().read().unwrap();
+    on_what(Scenario::named(scenario).unwrap().read().unwrap(), play)
+}
+
+fn on_what<T>(reading: Reading, play: impl AsyncFnOnce(Inside) -> T) -> T {
     let user = reading.header.user();
     let world = scenario::play(1, NOW, reading).unwrap();
     let as_its_user = async |mut inside: Inside| {
@@ -188,10 +202,49 @@ fn each_is_told_in_the_words_that_were_reviewed() {
     }
 }
 
+/// What a terminal of this size shows of a move, picture by picture.
+fn drawn(scenario: &str, line: &str, columns: u16, rows: u16) -> String {
+    on(scenario, async |mut inside| {
+        let screen = Screen::new(columns, rows);
+        inside.screen = Some(screen.target());
+        let end = typed(&inside, line).await;
+        let line = format!(
+            "
+{}
+",
+            "~".repeat(usize::from(columns))
+        );
+        let shown = screen.pictures().join(&line);
+        format!("scenario {scenario}, {columns} columns and {rows} rows\n\n{shown}\n{end}")
+    })
+}
+
+#[test]
+fn a_move_is_drawn_on_a_terminal_of_its_size() {
+    for (name, scenario, line, columns, rows) in
+        [("wide", "plain", "run db-1 -n shop --to prod --yes", 100, 30), ("narrow", "plain", "run db-1 -n shop --to prod --yes", 40, 12)]
+    {
+        Seen { text: drawn(scenario, line, columns, rows), stderr: String::new(), code: 0 }.golden(&format!("drawn-{name}"));
+    }
+}
+
 #[test]
 fn a_story_is_told_in_the_same_words_each_time() {
     let run = STORIES.iter().find(|story| story.name == "run-handing-disks-over").unwrap();
     assert_eq!(told(run), told(run));
+}
+
+#[test]
+fn a_guest_that_takes_five_minutes_to_shut_down_is_not_waited_for_on_the_wall() {
+    let wall = System::new();
+    let usual = Scenario::named("plain").unwrap().text;
+    let slow = usual.replace("terminationGracePeriodSeconds: 180", "terminationGracePeriodSeconds: 600");
+    let slow = slow.replace("metadata: {labels: {app: db}}", "metadata: {labels: {app: db}, annotations: {sandbox/shutdown-seconds: \"300\"}}");
+    on_what(reading::read(&slow).unwrap(), async |inside| {
+        let said = typed(&inside, "run db-1 -n shop --to prod --shutdown-timeout 10m --yes").await;
+        assert!(said.contains("virtualmachine.kubevirt.io/db-1 stopped ") && said.contains(" 5m"), "{said}");
+    });
+    assert!(wall.elapsed() < Duration::from_secs(60), "{:?}", wall.elapsed());
 }
 
 #[test]

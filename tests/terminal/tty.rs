@@ -26,7 +26,7 @@ fn size(columns: u16, rows: u16) -> PtySize {
 }
 
 impl Tty {
-    /// Starts the binary on a terminal of so many columns and rows, with these environment variables besides `TERM`.
+    /// Starts the binary on a terminal of so many columns and rows (its screen is kept at a size at which something can be read), with these environment variables besides `TERM`.
     pub fn start(line: &str, columns: u16, rows: u16, environment: &[(&str, &str)]) -> Self {
         let pair = native_pty_system().openpty(size(columns, rows)).unwrap();
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_kubectl-vmmove"));
@@ -49,7 +49,7 @@ impl Tty {
             }
         });
         let keys = pair.master.take_writer().unwrap();
-        Self { master: pair.master, keys, child, printed, screen: vt100::Parser::new(rows, columns, 1000), all: String::new() }
+        Self { master: pair.master, keys, child, printed, screen: vt100::Parser::new(rows.max(8), columns.max(20), 1000), all: String::new() }
     }
 
     /// What is on the screen now.

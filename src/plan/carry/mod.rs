@@ -4,6 +4,7 @@
 
 mod dependents;
 mod devices;
+mod elsewhere;
 mod networks;
 mod pointers;
 mod state;
@@ -14,10 +15,12 @@ use super::checks::machines::{Machine, machines};
 use super::request::MoveRequest;
 use crate::model::finding::{Finding, Severity};
 use crate::model::inventory::Inventory;
+use crate::model::kind::Kind;
 use crate::model::manifest::Manifest;
 
 /// Every row, grouped by subject.
-pub const CHECKS: &[&[Check]] = &[state::CHECKS, volumes::CHECKS, devices::CHECKS, networks::CHECKS, dependents::CHECKS, pointers::CHECKS];
+pub const CHECKS: &[&[Check]] =
+    &[state::CHECKS, volumes::CHECKS, devices::CHECKS, networks::CHECKS, dependents::CHECKS, pointers::CHECKS, elsewhere::CHECKS];
 
 /// What speaks against moving this machine because the tool does not carry it, or not whole.
 pub fn not_carried(vm: &Manifest, seen: &Inventory, ask: &MoveRequest) -> Vec<Finding> {
@@ -44,6 +47,11 @@ fn tell(severity: Severity, code: &str, seen: &Inventory, ask: &MoveRequest, loo
         (!found.is_empty()).then(|| Finding::new(severity, code, machine.reference(), format!("{what}: {}", found.join(", "))).hint(hint))
     };
     machines(seen, ask).filter_map(finding).collect()
+}
+
+/// An object as kubectl names it.
+fn told(kind: Kind, object: &Manifest) -> String {
+    format!("{}/{}", kind.singular(), object.name())
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! What points at the machine from its namespace. It is not carried; where the target has one of the same kind and name, somebody has seen to it.
 
+use super::told;
 use crate::model::finding::{Finding, Severity};
 use crate::model::inventory::{Inventory, Look};
 use crate::model::json::Json;
-use crate::model::kind::Kind;
 use crate::model::manifest::Manifest;
 use crate::plan::checks::Check;
 use crate::plan::checks::machines::{Machine, machines};
@@ -60,10 +60,6 @@ fn there(machine: &Machine, pointer: &Pointer, object: &Manifest) -> There {
 
 fn said(object: &Manifest) -> [Option<serde_json::Value>; 2] {
     ["/spec", "/rules"].map(|pointer| object.at(pointer).map(Json::to_value))
-}
-
-fn told(kind: Kind, object: &Manifest) -> String {
-    format!("{}/{}", kind.singular(), object.name())
 }
 
 /// Blocks at most where the target was seen not to have it.
@@ -127,7 +123,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::model::kind;
+    use crate::model::kind::{self, Kind};
     use crate::model::names::End;
     use crate::plan::carry::not_carried;
     use crate::plan::fixtures::{World, ask, object, vm};

@@ -1,20 +1,21 @@
 //! What could not be looked at, and so could not be checked.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Check;
 use super::machines::machines;
-use crate::model::finding::{Finding, Severity};
+use crate::model::finding::Finding;
 use crate::model::inventory::{Inventory, Look, Objects, Place};
 use crate::model::kind::{self, Kind};
 use crate::model::names::End;
+use crate::plan::elsewhere::ELSEWHERE;
 use crate::plan::pointers::{POINTERS, POLICIES};
 use crate::plan::references::references;
 use crate::plan::request::MoveRequest;
 
 pub const CHECKS: &[Check] = &[
     Check { code: "R002", title: "what safety depends on can be read", run: needed },
-    Check { code: "R003", title: "what warnings depend on can be read", run: |seen, _| forbidden("R003", Severity::Warning, &useful(), seen) },
+    Check { code: "R003", title: "what warnings depend on can be read", run: |seen, _| useful_unseen(seen) },
 ];
 
 /// A kind at an end and what cannot be known without it.
@@ -68,21 +69,61 @@ fn needed(seen: &Inventory, ask: &MoveRequest) -> Vec<Finding> {
         .map(|reference| reference.kind)
         .collect();
     let referred: Vec<Row> = wanted.into_iter().map(|kind| (End::Source, kind, "what machines refer to")).collect();
-    let mut found = forbidden("R002", Severity::Blocking, NEEDED, seen);
-    found.extend(forbidden("R002", Severity::Blocking, &referred, seen));
-    found
+    let told = |unseen: Unseen| {
+        let Unseen { place, kind, why, words, .. } = unseen;
+        let (resource, scope) = (kind.resource(), unseen.scope());
+        let message = format!("you may not list {resource} {scope}, so it cannot be known {why}: {words}");
+        Finding::blocking("R002", place.reference(kind, "*"), message).hint(format!("ask for 'list' on {resource} {scope}"))
+    };
+    [NEEDED, &referred].into_iter().flat_map(|rows| unseen(rows, seen)).map(told).collect()
 }
 
-fn forbidden(code: &str, severity: Severity, rows: &[Row], seen: &Inventory) -> Vec<Finding> {
-    rows.iter()
-        .filter_map(|(end, kind, why)| {
-            let place = place(seen, *end)?;
-            let Some(Look::Forbidden(words)) = objects(place, *kind).look(*kind) else { return None };
-            let scope = if kind.namespaced { format!("in namespace {}", place.namespace) } else { "in the cluster".to_owned() };
-            let message = format!("you may not list {} {scope}, so it cannot be known {why}: {words}", kind.resource());
-            Some(Finding::new(severity, code, place.reference(*kind, "*"), message).hint(format!("ask for 'list' on {} {scope}", kind.resource())))
-        })
-        .collect()
+/// One finding for all that cannot be seen in a place: who may only use namespaces sees little of the cluster.
+fn useful_unseen(seen: &Inventory) -> Vec<Finding> {
+    let anywhere = ELSEWHERE.iter().filter_map(|row| match seen.elsewhere.look(row.kind) {
+        Some(Look::Forbidden(words)) => Some(Unseen { place: &seen.source, whole: true, kind: row.kind, why: row.why, words }),
+        _ => None,
+    });
+    let mut by_scope: BTreeMap<String, Vec<Unseen>> = BTreeMap::new();
+    for unseen in unseen(&useful(), seen).into_iter().chain(anywhere) {
+        by_scope.entry(unseen.scope()).or_default().push(unseen);
+    }
+    let told = |(scope, unseen): (String, Vec<Unseen>)| {
+        let first = unseen.first()?;
+        let kinds: BTreeSet<String> = unseen.iter().map(|unseen| unseen.kind.resource()).collect();
+        let kinds = Vec::from_iter(kinds).join(", ");
+        let mut whys: Vec<&str> = unseen.iter().map(|unseen| unseen.why).collect();
+        whys.dedup();
+        let message = format!("you may not list {kinds} {scope}, so it cannot be known {}", whys.join("; "));
+        Some(Finding::warning("R003", first.place.reference(first.kind, "*"), message).hint(format!("ask for 'list' on them {scope}")))
+    };
+    by_scope.into_iter().filter_map(told).collect()
+}
+
+/// A kind that may not be listed.
+struct Unseen<'a> {
+    place: &'a Place,
+    /// In the whole cluster, also of a kind that lives in namespaces.
+    whole: bool,
+    kind: Kind,
+    why: &'static str,
+    /// The server's.
+    words: &'a str,
+}
+
+impl Unseen<'_> {
+    fn scope(&self) -> String {
+        if self.whole { "in the cluster".to_owned() } else { format!("in namespace {}", self.place.namespace) }
+    }
+}
+
+fn unseen<'a>(rows: &[Row], seen: &'a Inventory) -> Vec<Unseen<'a>> {
+    let unseen = |(end, kind, why): &Row| {
+        let place = place(seen, *end)?;
+        let Some(Look::Forbidden(words)) = objects(place, *kind).look(*kind) else { return None };
+        Some(Unseen { place, whole: !kind.namespaced, kind: *kind, why, words })
+    };
+    rows.iter().filter_map(unseen).collect()
 }
 
 fn place(seen: &Inventory, end: End) -> Option<&Place> {
@@ -101,6 +142,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::model::finding::Severity;
     use crate::plan::fixtures::{World, ask, vm};
 
     #[test]
@@ -113,6 +155,23 @@ mod tests {
         assert_eq!(blind(End::Source, kind::POD), [("R002".to_owned(), Severity::Blocking)]);
         assert_eq!(blind(End::Target, kind::CLAIM), [("R002".to_owned(), Severity::Blocking)]);
         assert_eq!(blind(End::Source, kind::NODE), [("R003".to_owned(), Severity::Warning)]);
+    }
+
+    #[test]
+    fn what_cannot_be_seen_of_the_cluster_is_told_once() {
+        let forbidden = || Look::Forbidden("no".into());
+        let world = World::new().look(End::Source, kind::NODE, forbidden()).look(End::Source, kind::ATTACHMENT, forbidden());
+        let world = world.look_elsewhere(kind::NETWORK_POLICY, forbidden()).look(End::Source, kind::QUOTA, forbidden());
+        let messages: Vec<String> = useful_unseen(&world.seen()).into_iter().map(|finding| finding.message).collect();
+        assert_eq!(
+            messages,
+            [
+                "you may not list resourcequotas in namespace shop, so it cannot be known whether the copies fit into the source's quota",
+                "you may not list networkpolicies.networking.k8s.io, nodes, volumeattachments.storage.k8s.io in the cluster, so it cannot be known \
+                 whether the node under a guest answers; whether a disk is still attached to a node; which network policies elsewhere name the \
+                 guest's namespace",
+            ]
+        );
     }
 
     #[test]

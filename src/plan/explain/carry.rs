@@ -249,4 +249,12 @@ pub const TEXTS: &[Text] = &[
         text: "An EgressIP, an AdminNetworkPolicy or a BaselineAdminNetworkPolicy picks the source namespace by its labels and the \
                guest in it, but not the target namespace. The guest would be seen from another address, or be bounded by other rules.",
     },
+    Text {
+        topic: "C056",
+        title: "something elsewhere names the namespace that the guest leaves",
+        text: "Somewhere in the cluster an object names the guest's namespace, and would not find the guest in the target: a network policy that \
+               lets it through by its namespace, a Service that is another name for one of its Services, a route across namespaces, a golden image \
+               made of its disk, a monitor, a backup schedule, a policy for migrations. The move does not touch what is elsewhere. Let it name the \
+               target too before the move, and take the source out of it after cleanup.",
+    },
 ];

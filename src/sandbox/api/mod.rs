@@ -14,6 +14,7 @@ pub mod selector;
 pub mod sent;
 mod syntax;
 pub mod table;
+mod versions;
 pub mod watch;
 
 use http::{HeaderMap, Method};
@@ -70,7 +71,7 @@ fn found(body: impl Into<Sent>) -> Reply {
 /// A request as those see it who let some go wrong.
 pub fn seen(call: &Call) -> Seen {
     let wish = path::target(&call.path).map(|target| path::wish(&call.method, &target, &call.query)).unwrap_or_default();
-    Seen::of(&wish, call.query.contains_key("dryRun"))
+    Seen::of(&wish, call.query.contains_key("dryRun"), &call.body)
 }
 
 /// Answers a request.

@@ -11,6 +11,7 @@ use super::form::Form;
 use super::path::Query;
 use super::selector::Selector;
 use super::sent::Sent;
+use super::versions;
 use crate::sandbox::catalog::Res;
 use crate::sandbox::status::Status;
 use crate::sandbox::store::Key;
@@ -70,17 +71,18 @@ pub fn many(world: &World, resource: Res, namespace: &str, query: &Query, form: 
         ),
         None => None,
     };
-    not_to_come(world, query)?;
+    let asked = versions::asked(world, query)?;
     let namespace = Some(namespace).filter(|namespace| !namespace.is_empty());
-    let version = token.as_ref().map_or(world.store.version(), |token| token.version);
+    let version = token.as_ref().map(|token| token.version).or(asked).unwrap_or(world.store.version());
     let from = match &token {
         Some(token) => Bound::Excluded(token.start.clone()),
         None => Bound::Included(Key::new(resource, namespace.unwrap_or_default(), "")),
     };
     // Later pages show what was there when the first was read.
-    let then = match token.as_ref().filter(|token| world.store.is_changed_since(token.version, resource)) {
-        Some(token) => Some(world.store.list_at(token.version, resource, namespace).map_err(|_| expired())?),
-        None => None,
+    let then = if world.store.is_changed_since(version, resource) {
+        Some(world.store.list_at(version, resource, namespace).map_err(|_| versions::expired(token.is_some()))?)
+    } else {
+        None
     };
     let all: Box<dyn Iterator<Item = (&Key, &Arc<Value>)>> = match (&then, selector.index()) {
         (Some(then), _) => Box::new(then.range((from, Bound::Unbounded))),
@@ -103,26 +105,4 @@ pub fn many(world: &World, resource: Res, namespace: &str, query: &Query, form: 
     }
     let objects: Vec<&Arc<Value>> = page.iter().map(|(_, object)| *object).collect();
     Ok(form.many(resource, &objects, list, world.now()))
-}
-
-/// A version that has not been reached cannot be read.
-fn not_to_come(world: &World, query: &Query) -> Result<(), Status> {
-    let now = world.store.version();
-    let Some(given) = query.get("resourceVersion").filter(|given| !given.is_empty()) else { return Ok(()) };
-    let wanted = given.parse::<u64>().map_err(|_| {
-        let words = "invalid resource version: resourceVersion: Invalid value";
-        Status::bad_request(format!("{words}: \"{given}\": strconv.ParseUint: parsing \"{given}\": invalid syntax"))
-    })?;
-    if wanted <= now {
-        return Ok(());
-    }
-    let mut status = Status::new(504, "Timeout", format!("Timeout: Too large resource version: {wanted}, current: {now}"));
-    status.0["details"] = json!({"causes": [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}], "retryAfterSeconds": 1});
-    Err(status)
-}
-
-fn expired() -> Status {
-    let message =
-        "The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter.";
-    Status::new(410, "Expired", message)
 }

@@ -11,7 +11,7 @@ use crate::sandbox::world::World;
 use crate::sandbox::write::User;
 
 /// Refusals name questions by no kind.
-static QUESTION: Resource = Resource::named(3, "authorization.k8s.io", &["v1"]);
+static QUESTION: Resource = Resource::named(3, "authorization.k8s.io", &["v1"], "");
 
 /// Answers a question: the question itself with a status.
 ///

@@ -43,8 +43,8 @@ pub struct Task {
     pub passes: Vec<Pass>,
     /// For the whole run.
     pub limit: Option<Duration>,
-    /// Events as JSON instead of lines.
-    pub events: bool,
+    /// What those who watch are shown.
+    pub look: Look,
 }
 
 /// Carries the move, lets go of it, says how it ended.
@@ -72,8 +72,7 @@ pub async fn carry(cx: &mut Context, held: Held, task: Task) -> Result<Code, Fai
         signal: Cell::new(None),
         paused: Cell::new(false),
     };
-    let look = if task.events { Look::Events } else { Look::suited(&cx.io, cx.connection.verbosity.unwrap_or_default()) };
-    let ended = run.to_its_end(&Telling::new(&mut cx.io, &*clock, look, &commands, &held.id), signals).await;
+    let ended = run.to_its_end(&Telling::new(&mut cx.io, &*clock, task.look, &commands, &held.id), signals).await;
     let signal = run.signal.get();
     if let Err(Left::AtOnce) = &ended {
         return Err(left_at_once(&held, &commands));

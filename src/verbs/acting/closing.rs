@@ -1,6 +1,7 @@
 //! The last words of a run: counts and commands on standard output, and how it failed as a failure.
 
 use super::carry::Task;
+use super::telling::Look;
 use crate::engine::next::States;
 use crate::engine::run::{GroupEnd, Summary};
 use crate::exit::Code;
@@ -41,7 +42,7 @@ pub fn close(cx: &mut Context, ending: &Ending, command: &CommandPrefix) -> Resu
         started: has_started(ending),
         signal: ending.signal,
     };
-    if !ending.task.events {
+    if ending.task.look != Look::Events {
         stream::news(&mut *cx.io.stdout, &closing.text());
     }
     match closing.failure() {

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use clap::Args;
 
+use super::telling::Look;
+use crate::verbs::Context;
 use crate::verbs::args::acting::Acting;
 use crate::verbs::args::words::{Word, one_of};
 
@@ -47,6 +49,20 @@ pub struct Carrying {
     /// Print each event as a line of JSON
     #[arg(short, long, value_name = "FORMAT", value_parser = one_of(STREAMS), hide_possible_values = true)]
     pub output: Option<Stream>,
+    /// Print a line when something is done and never draw over it, for screen readers and recordings
+    #[arg(long)]
+    pub plain: bool,
+}
+
+impl Carrying {
+    /// What those who watch are shown.
+    pub fn look(&self, cx: &Context) -> Look {
+        match self.output {
+            Some(Stream::Json) => Look::Events,
+            None if self.plain => Look::Lines,
+            None => Look::suited(&cx.io, cx.connection.verbosity.unwrap_or_default()),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -128,7 +128,7 @@ async fn go_on(cx: &mut Context, args: &PhaseArgs, found: Found, window: Window)
 
 async fn drive(cx: &mut Context, args: &PhaseArgs, held: Held, window: Window, pass: Pass) -> Result<Code, Failure> {
     let carrying = &args.carrying;
-    carry(cx, held, Task { aim: window.aim(), passes: vec![pass], limit: carrying.acting.limit(), events: carrying.output.is_some() }).await
+    carry(cx, held, Task { aim: window.aim(), passes: vec![pass], limit: carrying.acting.limit(), look: carrying.look(cx) }).await
 }
 
 fn dry_run(cx: &mut Context, args: &PhaseArgs, graph: &Graph, states: &States, pass: Pass) -> Result<Code, Failure> {

@@ -24,9 +24,10 @@ pub enum Look {
 }
 
 impl Look {
-    /// What suits a terminal, unless `-v` writes to it as well: its lines would tear the drawing.
+    /// What suits a terminal that can be drawn on, unless `-v` writes to it as well: its lines would tear the drawing.
     pub fn suited(io: &Io, verbosity: u8) -> Self {
-        if io.stderr_is_terminal && !log::shows_anything(verbosity) { Self::Live } else { Self::Lines }
+        let dumb = (io.env)("TERM").is_some_and(|term| term == "dumb");
+        if io.stderr_is_terminal && !dumb && !log::shows_anything(verbosity) { Self::Live } else { Self::Lines }
     }
 }
 
@@ -44,7 +45,7 @@ impl<'a> Telling<'a> {
         let observer: Box<dyn Observer + 'a> = match look {
             Look::Events => Box::new(Events::new(out, clock)),
             Look::Lines => Box::new(Lines::new(out, err, paint)),
-            Look::Live => Box::new(Live::new(out, err, paint)),
+            Look::Live => Box::new(Live::new(io.screen.as_ref(), out, err, paint)),
         };
         Self { observer: RefCell::new(observer), commands, id }
     }

@@ -30,9 +30,11 @@ pub fn parse(text: &str) -> Result<Duration, String> {
 /// (source: client-go `tools/clientcmd/helpers.go`, ParseTimeout).
 ///
 /// # Errors
-/// As [`parse`].
+/// Its words, as a sentence of their own.
 pub fn parse_or_seconds(text: &str) -> Result<Duration, String> {
-    text.parse().map(Duration::from_secs).or_else(|_| parse(text))
+    let wrong = "Invalid timeout value. Timeout must be a single integer in seconds, or an integer followed by a corresponding time unit \
+                 (e.g. 1s | 2m | 3h)";
+    text.parse().map(Duration::from_secs).or_else(|_| parse(text).map_err(|_| wrong.to_owned()))
 }
 
 #[cfg(test)]

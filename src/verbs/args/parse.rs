@@ -84,7 +84,8 @@ mod tests {
             ("completion", "required: SHELL; kubectl vmmove completion"),
             (
                 "--request-timeout soon version",
-                "invalid argument \"soon\" for \"--request-timeout\" flag: a duration such as 30s, 5m or 1h30m is needed; kubectl vmmove version",
+                "Invalid timeout value. Timeout must be a single integer in seconds, or an integer followed by a corresponding time unit \
+                 (e.g. 1s | 2m | 3h); kubectl vmmove version",
             ),
         ] {
             assert_eq!(wrong(line), answer, "{line}");

@@ -6,6 +6,9 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::model::failure::Failure;
 
+/// To kubectl's flag library these are any text; what is wrong with it is told later, in words that do not name the flag.
+const TEXTS: [&str; 3] = ["--output", "--request-timeout", "--sort-by"];
+
 /// What is wrong with a command line; `prefix` is what the caller calls the program.
 pub fn failure(error: &clap::Error, prefix: &str) -> Failure {
     let context = Context(error);
@@ -29,6 +32,9 @@ fn message(context: &Context, prefix: &str) -> String {
         }
         ErrorKind::ValueValidation => {
             let cause = context.0.source().map(ToString::to_string).unwrap_or_default();
+            if TEXTS.contains(&flag) {
+                return cause;
+            }
             format!("invalid argument \"{value}\" for {}: {cause}", said(flag))
         }
         ErrorKind::ArgumentConflict => {

@@ -57,6 +57,7 @@ pub async fn run(cluster: Cluster, log: Log, user: User, line: &str) -> Said {
         stdin_is_terminal: is_terminal,
         stdout_is_terminal: false,
         stderr_is_terminal: is_terminal,
+        screen: None,
         env: |name| (name == "NO_COLOR").then(|| "1".to_owned()),
     };
     let code = match app::read("kubectl vmmove", line.split_whitespace().map(Into::into), &mut io) {

@@ -48,6 +48,9 @@ fn command(cx: &Context, args: &Args) -> std::io::Result<Command> {
     if let Some(port) = args.port {
         command.args(["--port", &port.to_string()]);
     }
+    if args.plain {
+        command.arg("--plain");
+    }
     if args.skip_unknown {
         command.arg("--skip-unknown");
     }

@@ -13,6 +13,7 @@ use crate::engine::clock::{Clock, Rng, Seeded};
 use crate::exit::Code;
 use crate::model::names::LABEL_MOVE;
 use crate::output::io::Io;
+use crate::output::progress::Screen;
 use crate::sandbox::catalog::CONFIG_MAP;
 use crate::sandbox::server::Sandbox;
 use crate::sandbox::time::{Scaled, Time};
@@ -55,6 +56,8 @@ pub struct Inside {
     pub rng: Arc<dyn Rng>,
     /// Whether standard output is taken for a terminal, and so shows colours.
     pub colours: bool,
+    /// The terminal that standard error is taken for, if it is.
+    pub screen: Option<Screen>,
 }
 
 impl Inside {
@@ -63,7 +66,7 @@ impl Inside {
         let time = Scaled::new(world.now(), pace);
         let sandbox = Sandbox::of(world, Arc::new(time));
         tokio::spawn(sandbox.clone().live());
-        Self { sandbox, time, clock: Arc::new(Shown::new(time)), rng: Arc::new(Seeded::new(seed)), colours: false }
+        Self { sandbox, time, clock: Arc::new(Shown::new(time)), rng: Arc::new(Seeded::new(seed)), colours: false, screen: None }
     }
 
     /// Whatever the flags say, the cluster is this one.
@@ -85,7 +88,8 @@ impl Inside {
             stderr: Box::new(stderr.clone()),
             stdin_is_terminal: false,
             stdout_is_terminal: self.colours,
-            stderr_is_terminal: false,
+            stderr_is_terminal: self.screen.is_some(),
+            screen: self.screen.clone(),
             env: |_| None,
         };
         let words = line.split_whitespace().map(|word| word.trim_matches('\'').into());

@@ -13,7 +13,7 @@ use crate::model::failure::Failure;
 use crate::output::yaml;
 use crate::sandbox::catalog::VM;
 use crate::sandbox::identity::Identities;
-use crate::sandbox::listen::Socket;
+use crate::sandbox::listen::{Door, Socket};
 use crate::sandbox::scenario;
 use crate::sandbox::server::Sandbox;
 use crate::sandbox::store::text;
@@ -54,6 +54,9 @@ pub struct Args {
     /// How many times as fast as on the wall time goes there; the cluster's clock then runs ahead of yours
     #[arg(long, value_name = "TIMES", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub speed: u32,
+    /// Serve over HTTP without certificates: whoever reaches the port on this computer may do all that the scenario's user may
+    #[arg(long)]
+    pub plain: bool,
     /// Leave objects out of kinds that the sandbox does not serve, such as Deployments
     #[arg(long)]
     pub skip_unknown: bool,
@@ -70,7 +73,7 @@ pub async fn run(cx: &mut Context, args: &Args) -> Result<Code, Failure> {
     let cannot = |error: io::Error| Failure::error(format!("cannot listen for signals: {error}"));
     let mut signals = Signals::listen().map_err(cannot)?;
     let story = story(cx, &args.scenario, args.skip_unknown)?;
-    let socket = Socket::take(args.port.unwrap_or_default(), identities(&story)?).await.map_err(|error| taken(cx, args.port, &error))?;
+    let socket = Socket::take(args.port.unwrap_or_default(), door(&story, args.plain)?).await.map_err(|error| taken(cx, args.port, &error))?;
     let (now, speed) = (cx.clock.now(), args.speed);
     let world = scenario::play(cx.rng.next(), now, story.reading).map_err(|error| wrong(cx, &story.name, &error))?;
     let (namespace, machine) = first(&world);
@@ -85,13 +88,16 @@ pub async fn run(cx: &mut Context, args: &Args) -> Result<Code, Failure> {
     Ok(if asked { Code::DONE } else { Code(128_u8.saturating_add(signal.unwrap_or_default())) })
 }
 
-/// Certificates for whom the scenario is about, and for an administrator.
-fn identities(story: &Story) -> Result<Identities, Failure> {
+/// Certificates for whom the scenario is about, and for an administrator; without them everybody is whom it is about.
+fn door(story: &Story, plain: bool) -> Result<Door, Failure> {
+    if plain {
+        return Ok(Door::Open(story.reading.header.user().unwrap_or_else(User::admin)));
+    }
     let people = match story.reading.header.user() {
         Some(user) => vec![("sandbox", user), ("sandbox-admin", User::admin())],
         None => vec![("sandbox", User::admin())],
     };
-    Identities::make(&people).map_err(|error| Failure::error(format!("cannot make certificates: {error}")))
+    Identities::make(&people).map(Door::Tls).map_err(|error| Failure::error(format!("cannot make certificates: {error}")))
 }
 
 fn taken(cx: &Context, port: Option<u16>, error: &io::Error) -> Failure {
