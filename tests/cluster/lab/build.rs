@@ -112,7 +112,9 @@ fn build_those(modules: &Path, wanted: impl Fn(&Folder) -> bool) -> Result<Binar
 
     let list = modules.join("components.json");
     let mut folders: Vec<Folder> = serde_json::from_slice(&fs::read(&list).with_context(|| list.display().to_string())?)?;
-    folders.iter_mut().for_each(|folder| modules.clone_into(&mut folder.modules));
+    for folder in &mut folders {
+        modules.clone_into(&mut folder.modules);
+    }
     let go = output(Command::new("go").args(["env", "GOVERSION"])).context("the lab is built with Go: install it, or put it on the PATH")?;
     let mut binaries = Binaries { programs: BTreeMap::new(), generated: Vec::new() };
     let wanted: Vec<&Folder> = folders.iter().filter(|folder| wanted(folder)).collect();
