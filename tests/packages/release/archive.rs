@@ -75,7 +75,7 @@ fn zip(files: &[File<'_>]) -> Result<Vec<u8>> {
 
 /// The bytes, compressed.
 pub fn gz(bytes: &[u8]) -> Result<Vec<u8>> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(bytes)?;
     Ok(encoder.finish()?)
 }
