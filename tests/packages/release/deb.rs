@@ -35,7 +35,7 @@ pub fn package(release: &Release, platform: Platform, program: &[u8]) -> Result<
 fn control(release: &Release, version: &str, arch: &str, files: &[File<'_>]) -> String {
     let (maintainer, homepage, summary) = (&release.maintainer, &release.homepage, summary());
     let size: usize = files.iter().map(|file| file.bytes.len().div_ceil(1024)).sum();
-    let description: String = DESCRIPTION.lines().map(|line| format!(" {line}\n")).collect();
+    let description = DESCRIPTION.lines().map(|line| format!(" {line}\n")).collect::<Vec<_>>().concat();
     format!(
         "Package: {NAME}\nVersion: {version}\nArchitecture: {arch}\nMaintainer: {maintainer}\nInstalled-Size: {size}\n\
          Enhances: kubectl, kubernetes-client\nSection: admin\nPriority: optional\nHomepage: {homepage}\nDescription: {summary}\n{description}"

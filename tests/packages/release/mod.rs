@@ -84,8 +84,8 @@ impl Release {
             files.insert(krew::FILE.into(), krew::template(self)?.into());
         } else {
             files.insert(krew::FILE.into(), krew::manifest(self, &sums)?.into());
-            let lines = files.iter().map(|(name, bytes)| format!("{}  {name}\n", sha256(bytes)));
-            files.insert("SHA256SUMS".into(), lines.collect::<String>().into());
+            let lines: Vec<_> = files.iter().map(|(name, bytes)| format!("{}  {name}\n", sha256(bytes))).collect();
+            files.insert("SHA256SUMS".into(), lines.concat().into());
         }
         let write = |(name, bytes): (String, Vec<u8>)| {
             let path = out.join(name);
