@@ -21,11 +21,11 @@ fn the_static_program_runs_where_there_is_nothing_else() {
     build.args(["build", "--locked", "--profile", "dist", "--target", triple, "--target-dir"]).arg(target);
     run(build.current_dir(env!("CARGO_MANIFEST_DIR")));
 
-    let (built, root) = (target.join(triple).join("dist/kubectl-vmmove"), tempfile::tempdir().unwrap());
-    let size = fs::metadata(&built).unwrap().len();
-    println!("{}: {size} bytes", built.display());
+    let (program, root) = (target.join(triple).join("dist/kubectl-vmmove"), tempfile::tempdir().unwrap());
+    let size = fs::metadata(&program).unwrap().len();
+    println!("{}: {size} bytes", program.display());
     assert!(size <= LIMIT, "{size} bytes are more than {LIMIT}");
-    fs::copy(&built, root.path().join("kubectl-vmmove")).unwrap();
+    fs::copy(&program, root.path().join("kubectl-vmmove")).unwrap();
     let there = |args: &[&str]| run(as_root("chroot").arg(root.path()).arg("/kubectl-vmmove").args(args));
     assert!(there(&["version", "--client"]).contains(env!("CARGO_PKG_VERSION")));
     assert!(there(&["sandbox", "demo"]).contains("1 put back, 0 failed, 0 skipped."));
