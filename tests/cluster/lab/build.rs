@@ -1,6 +1,6 @@
-//! Builds the control plane's programs from their Go modules, once per content of a module folder.
+//! Builds the control plane's programs from their Go modules, and others that tests need, once per content of a module folder.
 //!
-//! What there is to build stands in `tests/cluster/modules/components.json`. A folder's result is kept in the cache
+//! What there is to build stands in `components.json` beside the module folders. A folder's result is kept in the cache
 //! under a name that holds the hash of its files, so that a changed `go.sum` builds anew and everything else is found.
 #![allow(clippy::print_stderr, reason = "a first build takes minutes: say what goes on")]
 
@@ -34,6 +34,8 @@ pub struct Binaries {
 
 #[derive(Deserialize)]
 struct Folder {
+    #[serde(skip)]
+    modules: PathBuf,
     #[serde(rename = "folder")]
     name: String,
     outputs: Vec<Output>,
@@ -88,23 +90,31 @@ pub fn cache() -> Result<PathBuf> {
 
 /// Builds what is missing in the cache. Of two test processes one builds and the other waits for it.
 pub fn build() -> Result<Binaries> {
-    build_those(|_| true)
+    build_those(&modules(), |_| true)
+}
+
+/// As [`build`], of the modules of another folder, which lists them in a `components.json` of its own.
+pub fn build_from(modules: &Path) -> Result<Binaries> {
+    build_those(modules, |_| true)
 }
 
 /// As [`build`], of the folder alone that one program comes from; its path.
 pub fn build_one(binary: &str) -> Result<String> {
-    build_those(|folder| folder.outputs.iter().any(|each| each.binary == binary))?.path(binary)
+    build_those(&modules(), |folder| folder.outputs.iter().any(|each| each.binary == binary))?.path(binary)
 }
 
-fn build_those(wanted: impl Fn(&Folder) -> bool) -> Result<Binaries> {
+fn build_those(modules: &Path, wanted: impl Fn(&Folder) -> bool) -> Result<Binaries> {
     let cache = cache()?.join("bin");
     fs::create_dir_all(&cache).with_context(|| format!("cannot create {}", cache.display()))?;
     let lock = File::create(cache.join("lock"))?;
     lock.lock().context("cannot lock the cache of built programs")?;
     remove_leftovers(&cache)?;
 
-    let list = fs::read(modules().join("components.json")).context("tests/cluster/modules/components.json")?;
-    let folders: Vec<Folder> = serde_json::from_slice(&list)?;
+    let list = modules.join("components.json");
+    let mut folders: Vec<Folder> = serde_json::from_slice(&fs::read(&list).with_context(|| list.display().to_string())?)?;
+    for folder in &mut folders {
+        modules.clone_into(&mut folder.modules);
+    }
     let go = output(Command::new("go").args(["env", "GOVERSION"])).context("the lab is built with Go: install it, or put it on the PATH")?;
     let mut binaries = Binaries { programs: BTreeMap::new(), generated: Vec::new() };
     let wanted: Vec<&Folder> = folders.iter().filter(|folder| wanted(folder)).collect();
@@ -175,7 +185,7 @@ impl Folder {
     }
 
     fn source(&self) -> PathBuf {
-        modules().join(&self.name)
+        self.modules.join(&self.name)
     }
 
     /// Names the content: every file with its path, what is to be built, and the compiler.
