@@ -19,7 +19,13 @@ _kubectl_vmmove() {
             fi
         fi
     done < <(kubectl-vmmove __complete "${(@)words[2,CURRENT]}" 2>/dev/null)
-    if ((directive & 2)); then
+    if ((directive & 16)); then
+        compset -P '-*='
+        _files -/
+    elif ((!(directive & 4))); then
+        compset -P '-*='
+        _files
+    elif ((directive & 2)); then
         _describe -V 'kubectl-vmmove' candidates -S ''
     else
         _describe -V 'kubectl-vmmove' candidates

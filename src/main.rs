@@ -23,8 +23,10 @@ fn main() -> ExitCode {
     let mut args = args.peekable();
     let asked = protocol::is_asked(&program) || args.next_if(|word| word == "__complete").is_some();
     if asked {
+        panic::set_hook(Box::new(|_| {})); // What is said about a defect would stand in the prompt.
         let words: Vec<_> = args.collect();
-        return ExitCode::from(u8::from(protocol::answer(&words, &mut std::io::stdout().lock()).is_err()));
+        let answered = panic::catch_unwind(|| protocol::answer(&words, &mut std::io::stdout().lock()));
+        return ExitCode::from(u8::from(!matches!(answered, Ok(Ok(())))));
     }
     let prefix = help::prefix(&program);
     panic::set_hook(Box::new({

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::HeaderValue;
 use http::header::USER_AGENT;
-use kube::config::ExecConfig;
+use kube::config::{Context, ExecConfig, ExecInteractiveMode};
 
 use super::call::Cluster;
 use super::error::ApiError;
@@ -37,6 +37,8 @@ pub struct Connect {
     pub request_timeout: Option<Duration>,
     /// Absent: the tool's name and version.
     pub user_agent: Option<String>,
+    /// Nobody is there to be asked for a password: a credential plugin gets no terminal.
+    pub unattended: bool,
 }
 
 /// Connects with the computer's clock. Sends no request; a credential plugin runs here.
@@ -55,19 +57,37 @@ pub async fn connect_with(ask: &Connect, clock: Arc<dyn Clock>) -> Result<Cluste
     open(ask, &Surroundings::of_process(), clock).await
 }
 
-/// The names of the contexts that the kubeconfig files have, in their order.
+/// Names that the kubeconfig files have, in their order.
+pub struct Names {
+    /// Each with the name of its cluster.
+    pub contexts: Vec<(String, String)>,
+    /// Each with the address of its server.
+    pub clusters: Vec<(String, String)>,
+    pub users: Vec<String>,
+}
+
+/// The names that `--context`, `--cluster` and `--user` take.
 ///
 /// # Errors
 /// A file that cannot be read.
-pub fn contexts(ask: &Connect) -> Result<Vec<String>, Failure> {
+pub fn names(ask: &Connect) -> Result<Names, Failure> {
     let files = kubeconfig::load(ask, &Surroundings::of_process())?;
-    Ok(files.contexts.into_iter().map(|context| context.name).collect())
+    let cluster_of = |context: Option<Context>| context.map(|context| context.cluster).unwrap_or_default();
+    let server_of = |cluster: Option<kube::config::Cluster>| cluster.and_then(|cluster| cluster.server).unwrap_or_default();
+    Ok(Names {
+        contexts: files.contexts.into_iter().map(|each| (each.name, cluster_of(each.context))).collect(),
+        clusters: files.clusters.into_iter().map(|each| (each.name, server_of(each.cluster))).collect(),
+        users: files.auth_infos.into_iter().map(|each| each.name).collect(),
+    })
 }
 
 async fn open(ask: &Connect, around: &Surroundings, clock: Arc<dyn Clock>) -> Result<Cluster, Failure> {
     let mut config = configure(ask, around)?;
     let agent = ask.user_agent.as_deref().unwrap_or(concat!("kubectl-vmmove/", env!("CARGO_PKG_VERSION")));
     config.headers.extend(HeaderValue::from_str(agent).ok().map(|agent| (USER_AGENT, agent)));
+    if let Some(plugin) = config.auth_info.exec.as_mut().filter(|_| ask.unattended) {
+        plugin.interactive_mode = Some(ExecInteractiveMode::Never);
+    }
     let server = address(&config.cluster_url);
     let plugin = config.auth_info.exec.clone();
     // A credential plugin may ask its user for a password: minutes, on a thread of its own.

@@ -24,5 +24,6 @@ pub use access::Access;
 pub use call::Cluster;
 pub use connect::{Connect, connect, connect_with};
 pub use error::{ApiError, Reason};
+pub use lists::Row;
 pub use objects::{Dry, Guard, PatchOp, Propagation};
 pub use wait::{About, Topic, Wakes, Watching};

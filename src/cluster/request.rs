@@ -10,6 +10,8 @@ pub(super) const JSON: &str = "application/json";
 /// Whatever it is: KubeVirt's lifecycle requests answer nothing and refuse who asks for JSON (kubevirt/kubevirt 1.8 `pkg/virt-api/api.go`).
 pub(super) const ANYTHING: &str = "*/*";
 pub(super) const METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
+/// A list as kubectl prints it: a row of cells for each object, and its metadata.
+pub(super) const TABLE: &str = "application/json;as=Table;g=meta.k8s.io;v=v1";
 pub(super) const METADATA_LIST: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 
 /// What is sent.

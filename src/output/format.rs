@@ -26,6 +26,19 @@ pub enum Format {
 /// What kubectl calls the formats there are (kubernetes/cli-runtime `pkg/genericclioptions/print_flags.go`).
 const ALLOWED: &str = "custom-columns,custom-columns-file,json,jsonpath,jsonpath-as-json,jsonpath-file,name,wide,yaml";
 
+/// The formats as a word of the command line begins, each with what it is.
+pub const WORDS: &[(&str, &str)] = &[
+    ("json", "objects as JSON"),
+    ("yaml", "objects as YAML"),
+    ("name", "TYPE/NAME, one per line"),
+    ("wide", "a table with more columns"),
+    ("jsonpath=", "a template such as {.metadata.name}"),
+    ("jsonpath-as-json=", "what a template finds, as JSON"),
+    ("jsonpath-file=", "a template from a file"),
+    ("custom-columns=", "a table with columns such as NAME:.metadata.name"),
+    ("custom-columns-file=", "a table with columns from a file"),
+];
+
 impl Format {
     /// Reads a value of `-o`. The `-file` formats read their file. Errors are in kubectl's words.
     pub fn parse(text: &str) -> Result<Self, String> {
@@ -122,6 +135,13 @@ mod tests {
         assert!(Format::parse("go-template={{.x}}").unwrap_err().starts_with("go-template is not supported"));
         assert_eq!(Format::parse("jsonpath").unwrap_err(), "template format specified but no template given");
         assert!(Format::parse("jsonpath-file=/nowhere/at/all").unwrap_err().starts_with("error reading template /nowhere/at/all: "));
+    }
+
+    #[test]
+    fn every_format_that_is_allowed_is_offered() {
+        let mut words: Vec<&str> = WORDS.iter().map(|(word, _)| word.trim_end_matches('=')).collect();
+        words.sort_unstable();
+        assert_eq!(words.join(","), ALLOWED);
     }
 
     #[test]

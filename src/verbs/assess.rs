@@ -3,12 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use clap_complete::ArgValueCompleter;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::Context;
 use super::args::display::{Rows, Table};
 use super::args::selection::Selection;
+use super::completion::values;
 use super::looking::assessing::{Assessed, assessed, look_again};
 use super::looking::export::export;
 use super::looking::wanted::{Named, Wanted, Who, named};
@@ -49,7 +51,7 @@ pub struct Args {
     #[command(flatten)]
     rows: Rows,
     /// Also write the manifests of the machines, their disks and what they refer to into a folder that only you can read; Secrets are among them
-    #[arg(long, value_name = "FOLDER", value_hint = clap::ValueHint::DirPath)]
+    #[arg(long, value_name = "FOLDER", add = ArgValueCompleter::new(values::folders))]
     export: Option<PathBuf>,
     /// Go on showing machines about which something changes, until it is interrupted
     #[arg(short, long, conflicts_with = "export")]

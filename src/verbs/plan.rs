@@ -2,12 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use clap_complete::ArgValueCompleter;
 use serde_json::Value;
 
 use super::Context;
 use super::args::decisions::Decisions;
 use super::args::display::{Table, on_stderr};
 use super::args::selection::Selection;
+use super::completion::values;
 use super::looking::diff::diff;
 use super::looking::planning::{Looked, decided, planned};
 use super::looking::rehearsal::rehearse;
@@ -48,7 +50,7 @@ pub struct Args {
     #[command(flatten)]
     table: Table,
     /// Write the plan to a file (JSON if its name ends so, else YAML), unless something blocks it
-    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    #[arg(long, value_name = "FILE", add = ArgValueCompleter::new(values::files))]
     save: Option<PathBuf>,
     /// Print the roles that carrying it out needs, ready for 'kubectl apply'
     #[arg(long, conflicts_with_all = ["save", "diff", "format"])]

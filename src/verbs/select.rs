@@ -38,7 +38,7 @@ pub struct Args {
     #[arg(long, value_name = "NAMESPACE", add = ArgValueCompleter::new(values::namespaces))]
     to: Option<String>,
     /// Write the list to a file rather than to standard output
-    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    #[arg(long, value_name = "FILE", add = ArgValueCompleter::new(values::files))]
     save: Option<PathBuf>,
 }
 

@@ -57,7 +57,7 @@ pub struct Args {
     #[arg(short, long, requires = "name")]
     watch: bool,
     /// Where the move is written down: 'cluster' or 'file:PATH' [default: cluster]
-    #[arg(long, value_name = "WHERE", default_value = "cluster", hide_default_value = true)]
+    #[arg(long, value_name = "WHERE", default_value = "cluster", hide_default_value = true, add = ArgValueCompleter::new(values::places))]
     ledger: Place,
     #[command(flatten)]
     table: Table,

@@ -2,8 +2,11 @@
 
 use std::path::PathBuf;
 
+use clap_complete::ArgValueCompleter;
+
 use super::Context;
 use super::args::display::Table;
+use super::completion::values;
 use super::looking::documents::read_plan;
 use super::looking::planning::{refusal, replanned};
 use crate::exit::Code;
@@ -18,7 +21,7 @@ Examples:
   kubectl vmmove validate -f plan.yaml")]
 pub struct Args {
     /// The plan; - is standard input
-    #[arg(short, long, value_name = "PLAN", value_hint = clap::ValueHint::FilePath)]
+    #[arg(short, long, value_name = "PLAN", add = ArgValueCompleter::new(values::files))]
     filename: PathBuf,
     /// Leave out the header line
     #[arg(long)]

@@ -58,3 +58,19 @@ fn the_changelog_speaks_of_this_version_or_the_next() {
     let released = format!("\n## [{}]", env!("CARGO_PKG_VERSION"));
     assert!(changelog.contains("\n## [Unreleased]") || changelog.contains(&released));
 }
+
+/// The shipped files are what the program itself prints and installs.
+#[test]
+fn the_completion_scripts_are_those_of_this_program() {
+    let program = || std::process::Command::new(env!("CARGO_BIN_EXE_kubectl-vmmove"));
+    for (shell, name) in [("bash", "bash"), ("zsh", "zsh"), ("fish", "fish"), ("powershell", "ps1")] {
+        let printed = program().args(["completion", shell]).output().unwrap().stdout;
+        assert_eq!(String::from_utf8(printed).unwrap(), file(&format!("completions/kubectl-vmmove.{name}")), "{shell}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let installed = program().args(["completion", "install", "--dir"]).arg(folder.path()).output().unwrap();
+    assert!(String::from_utf8(installed.stderr).unwrap().contains("is not in PATH"));
+    for name in ["kubectl_complete-vmmove", "oc_complete-vmmove"] {
+        assert_eq!(fs::read_to_string(folder.path().join(name)).unwrap(), file(&format!("completions/{name}")));
+    }
+}

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 
 mod bad_input;
+mod completing;
 mod connection;
 mod desk;
 #[cfg(unix)]

@@ -208,13 +208,7 @@ fn drawn(scenario: &str, line: &str, columns: u16, rows: u16) -> String {
         let screen = Screen::new(columns, rows);
         inside.screen = Some(screen.target());
         let end = typed(&inside, line).await;
-        let line = format!(
-            "
-{}
-",
-            "~".repeat(usize::from(columns))
-        );
-        let shown = screen.pictures().join(&line);
+        let shown = screen.pictures().join(&format!("\n{}\n", "~".repeat(usize::from(columns))));
         format!("scenario {scenario}, {columns} columns and {rows} rows\n\n{shown}\n{end}")
     })
 }

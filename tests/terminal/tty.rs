@@ -1,4 +1,4 @@
-//! A real terminal: a pseudo-terminal with a screen, on which the built binary runs.
+//! A real terminal: a pseudo-terminal with a screen, on which the built binary runs, or another program.
 
 use std::io::{Read, Write};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -28,7 +28,6 @@ fn size(columns: u16, rows: u16) -> PtySize {
 impl Tty {
     /// Starts the binary on a terminal of so many columns and rows (its screen is kept at a size at which something can be read), with these environment variables besides `TERM`.
     pub fn start(line: &str, columns: u16, rows: u16, environment: &[(&str, &str)]) -> Self {
-        let pair = native_pty_system().openpty(size(columns, rows)).unwrap();
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_kubectl-vmmove"));
         command.args(line.split_whitespace());
         command.env_remove("NO_COLOR");
@@ -36,6 +35,12 @@ impl Tty {
         for (name, value) in environment {
             command.env(name, value);
         }
+        Self::of(command, columns, rows)
+    }
+
+    /// Starts a program on a terminal of so many columns and rows.
+    pub fn of(command: CommandBuilder, columns: u16, rows: u16) -> Self {
+        let pair = native_pty_system().openpty(size(columns, rows)).unwrap();
         let child = pair.slave.spawn_command(command).unwrap();
         let mut reader = pair.master.try_clone_reader().unwrap();
         let (send, printed) = channel();

@@ -57,6 +57,15 @@ pub fn explain(topic: &str) -> Result<Explanation, Option<&'static str>> {
     Err(nearest(topic, topics()))
 }
 
+/// A topic in a few words, or a field in its sentence.
+pub fn title(topic: &str) -> &'static str {
+    match explain(topic) {
+        Ok(Explanation::Text(text)) => text.title,
+        Ok(Explanation::Fields { field, .. }) => field.text,
+        Err(_) => "",
+    }
+}
+
 /// Everything that can be explained, in the order in which people look for it.
 pub fn topics() -> impl Iterator<Item = &'static str> {
     let findings = FINDINGS.iter().flat_map(|group| group.iter()).map(|text| text.topic);

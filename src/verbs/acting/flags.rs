@@ -4,11 +4,13 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::Args;
+use clap_complete::ArgValueCompleter;
 
 use super::telling::Look;
 use crate::verbs::Context;
 use crate::verbs::args::acting::Acting;
 use crate::verbs::args::words::{Word, one_of};
+use crate::verbs::completion::values;
 
 /// Where a move is written down.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -44,7 +46,7 @@ pub struct Carrying {
     #[command(flatten)]
     pub acting: Acting,
     /// Where the move is written down: 'cluster', or 'file:PATH' for whoever may not write ConfigMaps [default: cluster]
-    #[arg(long, value_name = "WHERE", default_value = "cluster", hide_default_value = true)]
+    #[arg(long, value_name = "WHERE", default_value = "cluster", hide_default_value = true, add = ArgValueCompleter::new(values::places))]
     pub ledger: Place,
     /// Print each event as a line of JSON
     #[arg(short, long, value_name = "FORMAT", value_parser = one_of(STREAMS), hide_possible_values = true)]

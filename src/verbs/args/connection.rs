@@ -20,16 +20,16 @@ pub struct Connection {
     #[arg(short, long, global = true, value_name = "NAMESPACE", add = ArgValueCompleter::new(values::namespaces))]
     pub namespace: Option<String>,
     /// Path to the kubeconfig file
-    #[arg(long, global = true, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    #[arg(long, global = true, value_name = "FILE", add = ArgValueCompleter::new(values::files))]
     pub kubeconfig: Option<PathBuf>,
     /// The kubeconfig context to use
     #[arg(long, global = true, value_name = "NAME", add = ArgValueCompleter::new(values::contexts))]
     pub context: Option<String>,
     /// The kubeconfig cluster to use
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, value_name = "NAME", add = ArgValueCompleter::new(values::clusters))]
     pub cluster: Option<String>,
     /// The kubeconfig user to use
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, value_name = "NAME", add = ArgValueCompleter::new(values::users))]
     pub user: Option<String>,
     /// The address and port of the Kubernetes API server
     #[arg(short, long, global = true, value_name = "URL")]
@@ -50,13 +50,13 @@ pub struct Connection {
     #[arg(long, global = true)]
     pub insecure_skip_tls_verify: bool,
     /// Path to a certificate file of the authority that signed the server's
-    #[arg(long, global = true, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    #[arg(long, global = true, value_name = "FILE", add = ArgValueCompleter::new(values::files))]
     pub certificate_authority: Option<PathBuf>,
     /// Path to a client certificate file
-    #[arg(long, global = true, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    #[arg(long, global = true, value_name = "FILE", add = ArgValueCompleter::new(values::files))]
     pub client_certificate: Option<PathBuf>,
     /// Path to a client key file
-    #[arg(long, global = true, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    #[arg(long, global = true, value_name = "FILE", add = ArgValueCompleter::new(values::files))]
     pub client_key: Option<PathBuf>,
     /// Server name to check the server's certificate against
     #[arg(long, global = true, value_name = "NAME")]
@@ -65,7 +65,7 @@ pub struct Connection {
     #[arg(long, global = true, value_name = "DURATION", value_parser = parse_or_seconds)]
     pub request_timeout: Option<Duration>,
     /// Taken as kubectl takes it; nothing is cached
-    #[arg(long, global = true, value_name = "FOLDER", value_hint = clap::ValueHint::DirPath)]
+    #[arg(long, global = true, value_name = "FOLDER", add = ArgValueCompleter::new(values::folders))]
     pub cache_dir: Option<PathBuf>,
     /// How much to log to standard error, 0 to 9: from 4 what is tried again, from 6 each request, from 7 its headers; bodies, tokens and
     /// Secrets are never logged
@@ -120,6 +120,7 @@ impl From<&Connection> for Connect {
             insecure: typed.insecure_skip_tls_verify,
             request_timeout: typed.request_timeout,
             user_agent: None,
+            unattended: false,
         }
     }
 }

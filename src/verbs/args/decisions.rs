@@ -71,13 +71,13 @@ pub struct Decisions {
     #[arg(long, value_name = "NAME", add = ArgValueCompleter::new(values::storage_classes))]
     pub storage_class: Option<String>,
     /// Storage class in the target for disks that are on another; can be repeated
-    #[arg(long, value_name = "OLD=NEW", value_parser = pair)]
+    #[arg(long, value_name = "OLD=NEW", value_parser = pair, add = ArgValueCompleter::new(values::class_pairs))]
     pub map_storage_class: Vec<(String, String)>,
     /// Name of a virtual machine in the target; can be repeated
-    #[arg(long, value_name = "OLD=NEW", value_parser = pair)]
+    #[arg(long, value_name = "OLD=NEW", value_parser = pair, add = ArgValueCompleter::new(values::renames))]
     pub rename: Vec<(String, String)>,
     /// Network in the target for one of the source; can be repeated
-    #[arg(long, value_name = "OLD=NEW", value_parser = pair)]
+    #[arg(long, value_name = "OLD=NEW", value_parser = pair, add = ArgValueCompleter::new(values::network_pairs))]
     pub map_network: Vec<(String, String)>,
     /// Choose strategies that are estimated to stay under it, or refuse; and put a virtual machine back that has not come up
     /// in the target by then (such as 90s or 10m)

@@ -1,19 +1,21 @@
 //! Flags that say what output looks like.
 
 use clap::Args;
+use clap_complete::ArgValueCompleter;
 
 use crate::output::colour::Paint;
 use crate::output::format::Format;
 use crate::output::io::Io;
 use crate::output::order::SortBy;
 use crate::output::table::Style;
+use crate::verbs::completion::values;
 
 /// The format of whatever a verb prints.
 #[derive(Args, Clone, Debug, Default)]
 pub struct Output {
     /// Output format: json, yaml, name, wide, jsonpath=TEMPLATE, jsonpath-as-json=TEMPLATE, jsonpath-file=FILE, custom-columns=SPEC
     /// or custom-columns-file=FILE; a table if not given
-    #[arg(short = 'o', long = "output", value_name = "FORMAT")]
+    #[arg(short = 'o', long = "output", value_name = "FORMAT", add = ArgValueCompleter::new(values::formats))]
     pub format: Option<Format>,
 }
 

@@ -33,7 +33,7 @@ pub struct MoveChoice {
     #[arg(value_name = "MOVE", required_unless_present = "filename", conflicts_with = "filename", add = ArgValueCompleter::new(values::moves))]
     pub name: Option<MoveName>,
     /// A plan; the first verb that acts on it starts the move and prints its name. - is standard input
-    #[arg(short, long, value_name = "PLAN", value_hint = clap::ValueHint::FilePath)]
+    #[arg(short, long, value_name = "PLAN", add = ArgValueCompleter::new(values::files))]
     pub filename: Option<PathBuf>,
     /// Only this virtual machine of the move; can be repeated
     #[arg(long = "vm", value_name = "VM", add = ArgValueCompleter::new(values::machines))]

@@ -44,7 +44,7 @@ fn is_help(error: &clap::Error) -> bool {
 }
 
 /// `--all=true` is `--all`, and `--all=false` is nothing, as kubectl has it.
-fn switch(command: &clap::Command, arg: OsString) -> Option<OsString> {
+pub fn switch(command: &clap::Command, arg: OsString) -> Option<OsString> {
     let Some((flag, value)) = arg.to_str().and_then(|text| text.strip_prefix("--")?.split_once('=')) else { return Some(arg) };
     let stands_for = match value {
         "true" | "t" | "T" | "True" | "TRUE" | "1" => true,

@@ -22,7 +22,7 @@ pub struct Selection {
     #[arg(long, conflicts_with = "selector")]
     pub all: bool,
     /// A file: a MoveList, a MovePlan, VirtualMachine objects, or one name per line; - is standard input
-    #[arg(short, long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, conflicts_with_all = ["machines", "selector", "all"])]
+    #[arg(short, long, value_name = "FILE", add = ArgValueCompleter::new(values::files), conflicts_with_all = ["machines", "selector", "all"])]
     pub filename: Option<PathBuf>,
 }
 

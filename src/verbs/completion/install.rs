@@ -2,7 +2,8 @@
 //!
 //! They start the plugin by its name, so that they outlive its upgrades. krew links only the plugin itself, which is why this exists.
 
-use std::io::Write;
+use std::fmt::Write as _;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use crate::model::failure::Failure;
@@ -11,6 +12,7 @@ use crate::model::failure::Failure;
 const MARK: &str = "kubectl-vmmove __complete";
 const SHELL: &str = include_str!("../../../completions/kubectl_complete-vmmove");
 const WINDOWS: &str = include_str!("../../../completions/kubectl_complete-vmmove.cmd");
+const ELSEWHERE: &str = "name a folder of PATH that you may write to with --dir";
 const NAMES: [&str; 2] = ["kubectl_complete-vmmove", "oc_complete-vmmove"];
 
 /// What was done.
@@ -22,7 +24,8 @@ pub struct Installed {
     pub remark: Option<String>,
 }
 
-/// Writes both programs into `folder`, or next to the plugin, which was started as `program`. Doing it again changes nothing.
+/// Writes both programs into `folder`, or next to the plugin, which was started as `program`. Doing it again changes nothing; a foreign file
+/// is not written over, and then neither program is written.
 ///
 /// # Errors
 /// No folder, no right to write there, or a foreign file in the place.
@@ -31,13 +34,24 @@ pub fn install(program: &str, folder: Option<&Path>, path: &str) -> Result<Insta
         Some(folder) => folder.to_owned(),
         None => beside(program, path)?,
     };
-    let (text, extension) = if cfg!(windows) { (WINDOWS, ".cmd") } else { (SHELL, "") };
-    let files = NAMES.map(|name| folder.join(format!("{name}{extension}")));
-    files.iter().try_for_each(|file| write(file, text))?;
-    let lines = files.map(|file| format!("{} written\n", file.display())).concat();
-    let on_path = std::env::split_paths(path).any(|entry| entry == folder);
+    let text = if cfg!(windows) { WINDOWS } else { SHELL };
+    let files = NAMES.map(|name| folder.join(file_name(name)));
+    let stale = files.iter().map(|file| is_stale(file, text)).collect::<Result<Vec<bool>, _>>()?;
+    let mut lines = String::new();
+    for (file, stale) in files.iter().zip(stale) {
+        if stale {
+            write(file, text)?;
+        }
+        let _ = writeln!(lines, "{} {}", file.display(), if stale { "written" } else { "unchanged" });
+    }
+    let same = |entry: &Path| entry == folder || entry.canonicalize().is_ok_and(|entry| folder.canonicalize().is_ok_and(|folder| entry == folder));
+    let on_path = std::env::split_paths(path).any(|entry| same(&entry));
     let remark = (!on_path).then(|| format!("{} is not in PATH, so kubectl and oc will not find them there", folder.display()));
     Ok(Installed { lines, remark })
+}
+
+fn file_name(name: &str) -> String {
+    format!("{name}{}", if cfg!(windows) { ".cmd" } else { "" })
 }
 
 /// The folder the plugin was started from: as typed with a path, or where PATH has it.
@@ -48,17 +62,20 @@ fn beside(program: &str, path: &str) -> Result<PathBuf, Failure> {
     with_folder.or_else(searched).ok_or_else(|| Failure::error("cannot tell where the plugin is installed").hint("name a folder of PATH with --dir"))
 }
 
-fn write(file: &Path, text: &str) -> Result<(), Failure> {
-    let failed = |error: std::io::Error| {
-        Failure::error(format!("cannot write {}: {error}", file.display())).hint("name a folder of PATH that you may write to with --dir")
-    };
+/// Whether a file has to be written.
+fn is_stale(file: &Path, text: &str) -> Result<bool, Failure> {
     match std::fs::read(file) {
-        Ok(there) if !String::from_utf8_lossy(&there).contains(MARK) => {
-            return Err(Failure::error(format!("{} is there already and is not ours; it was left alone", file.display())));
-        }
-        Ok(there) if there == text.as_bytes() => return Ok(()),
-        _ => {}
+        Ok(there) if there == text.as_bytes() => Ok(false),
+        Ok(there) if String::from_utf8_lossy(&there).contains(MARK) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(true),
+        Ok(_) => Err(Failure::error(format!("{} is there already and is not ours; it was left alone", file.display()))
+            .hint("move it away, or name another folder of PATH with --dir")),
+        Err(error) => Err(Failure::error(format!("cannot read {}: {error}", file.display())).hint(ELSEWHERE)),
     }
+}
+
+fn write(file: &Path, text: &str) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| Failure::error(format!("cannot write {}: {error}", file.display())).hint(ELSEWHERE);
     let folder = file.parent().unwrap_or(Path::new("."));
     let mut new = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
     new.write_all(text.as_bytes()).map_err(failed)?;
@@ -86,13 +103,45 @@ mod tests {
     fn both_programs_are_written_next_to_the_plugin_and_again_without_harm() {
         let folder = tempfile::tempdir().unwrap();
         let program = folder.path().join("kubectl-vmmove");
-        for _ in 0..2 {
+        for done in ["written", "unchanged"] {
             let installed = install(program.to_str().unwrap(), None, folder.path().to_str().unwrap()).unwrap();
-            assert_eq!(installed.lines.lines().count(), 2);
+            assert!(installed.lines.lines().count() == 2 && installed.lines.lines().all(|line| line.ends_with(done)), "{}", installed.lines);
             assert_eq!(installed.remark, None);
         }
-        let elsewhere = install("kubectl-vmmove", Some(folder.path()), "").unwrap();
-        assert!(elsewhere.remark.unwrap().contains("is not in PATH"));
+    }
+
+    #[test]
+    fn a_program_of_an_older_version_is_written_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(file_name(NAMES[0])), format!("#!/bin/sh\n# as it was once\n{MARK}\n")).unwrap();
+        let installed = install("kubectl-vmmove", Some(folder.path()), "").unwrap();
+        assert!(installed.lines.lines().all(|line| line.ends_with("written")), "{}", installed.lines);
+    }
+
+    #[test]
+    fn a_folder_that_is_not_in_path_is_remarked_and_written_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let (bin, other) = (folder.path().join("bin"), folder.path().join("other"));
+        std::fs::create_dir_all(&bin).unwrap();
+        std::fs::create_dir_all(&other).unwrap();
+        let remark = |path: &Path| install("kubectl-vmmove", Some(&bin), path.to_str().unwrap()).unwrap().remark;
+        assert!(remark(&other).unwrap().contains("is not in PATH"));
+        assert_eq!(remark(&other.join("../bin/")), None, "the same folder by another name");
+        assert!(bin.join(file_name(NAMES[0])).is_file());
+    }
+
+    #[test]
+    fn where_nothing_can_be_written_a_hint_says_what_to_do() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("file"), "").unwrap();
+        let mut places = vec![folder.path().join("none"), folder.path().join("file")];
+        if cfg!(target_os = "linux") {
+            places.push("/proc".into()); // Not even for the administrator.
+        }
+        for place in places {
+            let failure = install("kubectl-vmmove", Some(&place), "").unwrap_err();
+            assert!(failure.message.starts_with("cannot ") && failure.hints == [ELSEWHERE], "{}", failure.message);
+        }
     }
 
     #[cfg(unix)]
@@ -109,9 +158,12 @@ mod tests {
     #[test]
     fn a_foreign_file_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join(if cfg!(windows) { "oc_complete-vmmove.cmd" } else { "oc_complete-vmmove" }), "mine").unwrap();
+        let foreign = folder.path().join(file_name(NAMES[1]));
+        std::fs::write(&foreign, "mine").unwrap();
         let failure = install("kubectl-vmmove", Some(folder.path()), "").unwrap_err();
         assert!(failure.message.ends_with("is there already and is not ours; it was left alone"));
+        assert_eq!(std::fs::read_to_string(foreign).unwrap(), "mine");
+        assert!(!folder.path().join(file_name(NAMES[0])).exists(), "nothing is done by halves");
     }
 
     #[test]

@@ -3,12 +3,15 @@
 
 use std::path::PathBuf;
 
+use clap_complete::ArgValueCompleter;
+
 use super::Context;
 use super::args::words::{Word, one_of};
 use crate::exit::Code;
 use crate::model::failure::Failure;
 
 mod install;
+mod line;
 pub mod protocol;
 pub mod values;
 
@@ -42,7 +45,7 @@ pub struct Args {
     #[arg(value_name = "SHELL", value_parser = one_of(WHAT))]
     what: What,
     /// Where 'install' writes to; a folder of PATH (default: the plugin's own)
-    #[arg(long, value_name = "FOLDER", value_hint = clap::ValueHint::DirPath)]
+    #[arg(long, value_name = "FOLDER", add = ArgValueCompleter::new(values::folders))]
     dir: Option<PathBuf>,
 }
 
