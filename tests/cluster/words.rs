@@ -73,8 +73,7 @@ pub async fn errors_are_those_of_kubectl(lab: &Lab) -> Result<()> {
     for question in questions {
         let theirs = said(lab.kubectl(), lab, &question.kubectl).await?;
         let ours = said(&program(), lab, &question.ours).await?;
-        let (last, first) =
-            (theirs.1.lines().filter(|line| !line.starts_with("See ")).next_back().unwrap_or_default(), ours.1.lines().next().unwrap_or_default());
+        let (last, first) = (theirs.1.lines().rfind(|line| !line.starts_with("See ")).unwrap_or_default(), ours.1.lines().next().unwrap_or_default());
         let begin = |line: &str| {
             let words = line.strip_prefix("error: ").unwrap_or(line);
             words.split(['(', ':', ',']).next().unwrap_or_default().to_owned()

@@ -43,11 +43,10 @@ impl Screen {
 
 impl Screen {
     /// The sequence that moves the cursor; of nothing it would be one place.
-    fn moves(&self, places: usize, letter: char) -> io::Result<()> {
+    fn moves(&self, places: usize, letter: char) {
         if places > 0 {
             self.add(&format!("\u{1b}[{places}{letter}"));
         }
-        Ok(())
     }
 }
 
@@ -67,19 +66,23 @@ impl TermLike for Screen {
     }
 
     fn move_cursor_up(&self, lines: usize) -> io::Result<()> {
-        self.moves(lines, 'A')
+        self.moves(lines, 'A');
+        Ok(())
     }
 
     fn move_cursor_down(&self, lines: usize) -> io::Result<()> {
-        self.moves(lines, 'B')
+        self.moves(lines, 'B');
+        Ok(())
     }
 
     fn move_cursor_right(&self, columns: usize) -> io::Result<()> {
-        self.moves(columns, 'C')
+        self.moves(columns, 'C');
+        Ok(())
     }
 
     fn move_cursor_left(&self, columns: usize) -> io::Result<()> {
-        self.moves(columns, 'D')
+        self.moves(columns, 'D');
+        Ok(())
     }
 
     fn write_line(&self, text: &str) -> io::Result<()> {
