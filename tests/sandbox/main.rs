@@ -1,6 +1,6 @@
-//! The sandbox as people have it: a process behind a socket, with kubectl, this tool and shells at it.
+//! The sandbox as people have it: a process behind a socket, with kubectl and this tool at it.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
-#![allow(clippy::print_stdout, reason = "it says which kubectl judged, and which shell could not")]
+#![allow(clippy::print_stdout, reason = "it says which kubectl judged")]
 
 #[allow(dead_code, clippy::disallowed_methods, reason = "the laboratory needs more of it, and says how long a build took")]
 #[path = "../cluster/lab/build.rs"]
@@ -10,11 +10,5 @@ mod jsonpath;
 mod kubectl;
 mod serving;
 #[cfg(unix)]
-mod shells;
-#[cfg(unix)]
 mod starting;
-#[cfg(unix)]
-#[allow(dead_code, reason = "other tests need more of it")]
-#[path = "../terminal/tty.rs"]
-mod tty;
 mod watching;

@@ -134,8 +134,8 @@ fn one_serves_at_the_port_that_is_asked_for_what_comes_in_at_standard_input() {
     child.stdin.take().unwrap().write_all(scenario.as_bytes()).unwrap();
     let said = Said::from(child.wait_with_output().unwrap());
     assert!(said.code == 0 && said.stdout.contains(&format!("sandbox stop --port {port}\n")), "{said:?}");
-    let kubeconfig = home.path().join(format!(".cache/kubectl-vmmove/sandbox-{port}.yaml"));
-    let assessed = types(&home, &format!("assess -n shop --kubeconfig {}", kubeconfig.display()));
+    let kubeconfig = said.stdout.lines().next().and_then(|line| line.strip_prefix("export KUBECONFIG=")).unwrap();
+    let assessed = types(&home, &format!("assess -n shop --kubeconfig {kubeconfig}"));
     assert!(assessed.code == 0 && assessed.stdout.contains("Paused"), "{assessed:?}");
     assert_eq!(types(&home, &format!("sandbox stop --port {port}")).code, 0);
 }
